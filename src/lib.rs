@@ -1,1 +1,5 @@
-//! lib
+//! `dualmasterd` makes and keeps a MySQL or MariaDB dual-master pair.
+//!
+//! Data goes one way: `observe` → [`model`]`::facts` → `decide` → `act` → the world → `observe`.
+
+pub mod model;
