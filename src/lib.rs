@@ -2,4 +2,5 @@
 //!
 //! Data goes one way: `observe` → [`model`]`::facts` → `decide` → `act` → the world → `observe`.
 
+pub mod decide;
 pub mod model;

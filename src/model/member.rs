@@ -51,7 +51,10 @@ pub struct Both<T> {
 impl<T> Both<T> {
     /// Builds the value of each side.
     pub fn from_fn(mut make: impl FnMut(Side) -> T) -> Self {
-        Self { a: make(Side::A), b: make(Side::B) }
+        Self {
+            a: make(Side::A),
+            b: make(Side::B),
+        }
     }
 
     /// Both values with their sides, in order.
@@ -61,7 +64,10 @@ impl<T> Both<T> {
 
     /// Turns each value into another.
     pub fn map<U>(self, mut turn: impl FnMut(Side, T) -> U) -> Both<U> {
-        Both { a: turn(Side::A, self.a), b: turn(Side::B, self.b) }
+        Both {
+            a: turn(Side::A, self.a),
+            b: turn(Side::B, self.b),
+        }
     }
 }
 

@@ -1,5 +1,17 @@
 //! The nouns: what a pair is, what is seen of it, what may be done to it. No verbs, no I/O.
 
+pub mod action;
+pub mod facts;
+pub mod finding;
+pub mod gtid;
 pub mod incarnation;
+pub mod link;
 pub mod member;
+pub mod memory;
+pub mod policy;
+pub mod probe;
+pub mod process;
+pub mod register;
+pub mod request;
+pub mod server;
 pub mod time;

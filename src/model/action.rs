@@ -1,0 +1,263 @@
+//! What may be done to the world. Each action can be repeated from any interruption.
+
+use serde::{Deserialize, Serialize};
+
+use super::gtid::GtidSet;
+use super::incarnation::Incarnation;
+use super::member::Side;
+use super::policy::HookEvent;
+use super::time::Timestamp;
+
+/// One action with the right it relies on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// The operation it belongs to, for the journal and `history`.
+    pub op: Option<OpId>,
+    /// The register's epoch when it was decided. `act` answers `Stale` where it has moved on.
+    pub epoch: u64,
+    /// What to do.
+    pub action: Action,
+}
+
+/// Names one operation (a failover, a switchover, a rejoin) of one pair: a number that only rises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OpId(pub u64);
+
+/// The role a server is started for. Both start read-only with replication stopped; the role tells
+/// what may be done to its files before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StartRole {
+    /// It stays writer: nothing is cut, InnoDB commits what the binary log holds.
+    Writer,
+    /// It is to be a reader.
+    Reader,
+}
+
+/// What is done to the outside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Action {
+    /// Put the rendered server configuration in its place.
+    WriteFiles { side: Side },
+    /// Create the datadir of a new server.
+    Initialise { side: Side },
+    /// Start the server, read-only, replication stopped.
+    Start { side: Side, role: StartRole },
+    /// SIGKILL this life of the server.
+    Kill { side: Side, life: Incarnation },
+    /// Give up every TCP connection of clients to this server, so that nobody waits for a dying process.
+    DestroyClients { side: Side },
+    /// Ask the dead server's files which transactions they hold beyond `known`.
+    Walk {
+        side: Side,
+        life: Incarnation,
+        known: GtidSet,
+    },
+    /// Save, then cut off the dead server's binary log whatever it holds beyond `known`.
+    Cut {
+        side: Side,
+        life: Incarnation,
+        known: GtidSet,
+    },
+    /// Copy the relay logs aside.
+    SaveRelay { side: Side },
+    /// Create or repair accounts, plugins and the heartbeat schema, in no binary log.
+    Bootstrap { side: Side },
+    /// Create the application's account and schema, replicated. Writer only.
+    CreateApp { side: Side },
+    /// Make it refuse ordinary writes, within the budget; on MariaDB the event scheduler stops first.
+    Close { side: Side },
+    /// Undo [`Action::Close`] or make a member the writer: the one action that lets clients write.
+    Open { side: Side },
+    /// End client sessions.
+    CloseSessions { side: Side },
+    /// Semi-sync source side on, endless or with the timeout of `available`.
+    ArmSource { side: Side, timeout_ms: u64 },
+    /// Semi-sync source side off: commits that wait are acknowledged without a replica.
+    DisarmSource { side: Side },
+    /// Lower or raise the semi-sync timeout of a source that is on.
+    SetAckTimeout { side: Side, timeout_ms: u64 },
+    /// Point the replica at its peer by GTID, keeping every other option of the link.
+    /// Only when everything received is applied.
+    Point { side: Side },
+    /// Start the receiver; on MariaDB points anew first where both threads are stopped.
+    StartReceiver { side: Side },
+    /// Stop the receiver.
+    StopReceiver { side: Side },
+    /// Start the applier.
+    StartApplier { side: Side },
+    /// Stop the applier; half a transaction is rolled back.
+    StopApplier { side: Side },
+    /// Start or stop the event scheduler.
+    SetEvents { side: Side, on: bool },
+    /// Enable at the new writer the events that were enabled at the old one.
+    HandOverEvents { side: Side },
+    /// Lead the endpoint's ports to these members and add its address.
+    Route { writer: Side, reader: Side },
+    /// Run the hooks of an event.
+    Hook {
+        event: HookEvent,
+        from: Option<Side>,
+        to: Side,
+    },
+}
+
+/// The kind of an action: at most one of a kind is under way at a member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "each stands for the action of the same name")]
+pub enum ActionKind {
+    WriteFiles,
+    Initialise,
+    Start,
+    Kill,
+    DestroyClients,
+    Walk,
+    Cut,
+    SaveRelay,
+    Bootstrap,
+    CreateApp,
+    Close,
+    Open,
+    CloseSessions,
+    ArmSource,
+    DisarmSource,
+    SetAckTimeout,
+    Point,
+    StartReceiver,
+    StopReceiver,
+    StartApplier,
+    StopApplier,
+    SetEvents,
+    HandOverEvents,
+    Route,
+    Hook,
+}
+
+impl Action {
+    /// The member it is done to; `None` for the pair's endpoint and hooks.
+    pub fn side(&self) -> Option<Side> {
+        match self {
+            Self::WriteFiles { side }
+            | Self::Initialise { side }
+            | Self::Start { side, .. }
+            | Self::Kill { side, .. }
+            | Self::DestroyClients { side }
+            | Self::Walk { side, .. }
+            | Self::Cut { side, .. }
+            | Self::SaveRelay { side }
+            | Self::Bootstrap { side }
+            | Self::CreateApp { side }
+            | Self::Close { side }
+            | Self::Open { side }
+            | Self::CloseSessions { side }
+            | Self::ArmSource { side, .. }
+            | Self::DisarmSource { side }
+            | Self::SetAckTimeout { side, .. }
+            | Self::Point { side }
+            | Self::StartReceiver { side }
+            | Self::StopReceiver { side }
+            | Self::StartApplier { side }
+            | Self::StopApplier { side }
+            | Self::SetEvents { side, .. }
+            | Self::HandOverEvents { side } => Some(*side),
+            Self::Route { .. } | Self::Hook { .. } => None,
+        }
+    }
+
+    /// Its kind.
+    pub fn kind(&self) -> ActionKind {
+        match self {
+            Self::WriteFiles { .. } => ActionKind::WriteFiles,
+            Self::Initialise { .. } => ActionKind::Initialise,
+            Self::Start { .. } => ActionKind::Start,
+            Self::Kill { .. } => ActionKind::Kill,
+            Self::DestroyClients { .. } => ActionKind::DestroyClients,
+            Self::Walk { .. } => ActionKind::Walk,
+            Self::Cut { .. } => ActionKind::Cut,
+            Self::SaveRelay { .. } => ActionKind::SaveRelay,
+            Self::Bootstrap { .. } => ActionKind::Bootstrap,
+            Self::CreateApp { .. } => ActionKind::CreateApp,
+            Self::Close { .. } => ActionKind::Close,
+            Self::Open { .. } => ActionKind::Open,
+            Self::CloseSessions { .. } => ActionKind::CloseSessions,
+            Self::ArmSource { .. } => ActionKind::ArmSource,
+            Self::DisarmSource { .. } => ActionKind::DisarmSource,
+            Self::SetAckTimeout { .. } => ActionKind::SetAckTimeout,
+            Self::Point { .. } => ActionKind::Point,
+            Self::StartReceiver { .. } => ActionKind::StartReceiver,
+            Self::StopReceiver { .. } => ActionKind::StopReceiver,
+            Self::StartApplier { .. } => ActionKind::StartApplier,
+            Self::StopApplier { .. } => ActionKind::StopApplier,
+            Self::SetEvents { .. } => ActionKind::SetEvents,
+            Self::HandOverEvents { .. } => ActionKind::HandOverEvents,
+            Self::Route { .. } => ActionKind::Route,
+            Self::Hook { .. } => ActionKind::Hook,
+        }
+    }
+}
+
+/// How an action ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outcome {
+    /// The action it was.
+    pub action: Action,
+    /// When it was begun.
+    pub begun: Timestamp,
+    /// When it ended.
+    pub at: Timestamp,
+    /// What it brought, or why it failed.
+    pub result: Result<Brought, ActionError>,
+    /// How many times in a row this kind has failed at this member, this one included.
+    pub failures: u32,
+}
+
+/// What an action brought beside its effect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Brought {
+    /// Nothing: the effect is seen by looking.
+    Nothing,
+    /// [`Action::Walk`]: transactions in the files that `known` lacks.
+    Lacking(GtidSet),
+    /// [`Action::Cut`]: what was saved and cut off; empty where nothing had to be.
+    Removed(Removed),
+    /// [`Action::CloseSessions`]: how many sessions were ended, and which came back.
+    Closed {
+        sessions: u32,
+        returned: Vec<String>,
+    },
+}
+
+/// The tail that was cut off a dead writer's binary log.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Removed {
+    /// Its transactions.
+    pub gtids: GtidSet,
+    /// Rows by table, for people.
+    pub rows: Vec<(String, u64)>,
+    /// Where they are kept.
+    pub saved_to: String,
+}
+
+/// Why an action failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ActionError {
+    /// The epoch it relied on is over; nothing was done.
+    Stale,
+    /// It was tried and refused for a reason that will stay (a cut that is not valid, a foreign datadir).
+    Refused(String),
+    /// It failed; trying again may help.
+    Failed(String),
+}
+
+impl std::fmt::Display for ActionError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Stale => f.write_str("the writer changed meanwhile"),
+            Self::Refused(why) | Self::Failed(why) => f.write_str(why),
+        }
+    }
+}

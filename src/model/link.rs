@@ -1,0 +1,52 @@
+//! One direction of replication, as the replica that holds it tells.
+
+use serde::{Deserialize, Serialize};
+
+use super::gtid::GtidSet;
+
+/// The receiver: the thread that fetches events into the relay log and acknowledges them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Receiver {
+    /// Connected and receiving.
+    Running,
+    /// Running without a connection: it acknowledges nothing.
+    Connecting,
+    /// Not running.
+    Stopped,
+}
+
+/// Error of a replication thread.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadError {
+    /// The server's error number.
+    pub errno: u32,
+    /// The server's own words.
+    pub text: String,
+}
+
+/// A configured link, seen at its replica.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkStatus {
+    /// Host the receiver connects to.
+    pub source_host: String,
+    /// Port the receiver connects to.
+    pub source_port: u16,
+    /// Positions are negotiated by GTID (MySQL: auto position; MariaDB: `slave_pos`).
+    pub by_gtid: bool,
+    /// The receiver.
+    pub receiver: Receiver,
+    /// Why the receiver stopped or cannot connect.
+    pub receiver_error: Option<ThreadError>,
+    /// The applier runs.
+    pub applier: bool,
+    /// Why the applier stopped. While one is open, GTID sets say nothing: a failed event of a
+    /// non-transactional table is counted as executed.
+    pub applier_error: Option<ThreadError>,
+    /// Everything received, executed or not; it contains what was executed.
+    pub received: GtidSet,
+    /// A transaction came only in part and its rows may already be applied, with their locks held.
+    pub half: bool,
+    /// Server-reported lag in seconds, where it knows one.
+    pub seconds_behind: Option<u64>,
+}

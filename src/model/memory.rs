@@ -1,0 +1,296 @@
+//! What a decision remembers for the next one.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::action::OpId;
+use super::gtid::GtidSet;
+use super::incarnation::{BootId, Incarnation};
+use super::member::{Both, Side};
+use super::register::Register;
+use super::time::Timestamp;
+
+/// Everything remembered. Only [`Durable`] survives the daemon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// What must not be forgotten.
+    pub durable: Durable,
+    /// The writer machine.
+    pub state: State,
+    /// How far in_sync has been earned.
+    pub earning: Earning,
+    /// How often each member was started without success or died soon after, in a row.
+    pub starts: Both<Starts>,
+    /// Since when the pair has been healthy and in sync, for failback.
+    pub healthy_since: Option<Timestamp>,
+    /// Since when the reader has been fit for its endpoint.
+    pub reader_fit_since: Option<Timestamp>,
+    /// The gate or the writer's own sessions have to be closed again until then, after a role change.
+    pub sweep_until: Option<Timestamp>,
+    /// What the last failed or undone operation ran into, for `explain`.
+    pub last_refusal: Option<String>,
+}
+
+/// What is stored: a promise rests on each field.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Durable {
+    /// The boot in which the timestamps below were taken.
+    pub boot: BootId,
+    /// The right to write; `None` until a writer was first chosen.
+    pub register: Option<Register>,
+    /// Nobody promotes.
+    pub pause: Option<Pause>,
+    /// Threads stopped on purpose.
+    pub holds: Both<Holds>,
+    /// Begin record: this life of the server is killed by us.
+    pub killed: Both<Option<Incarnation>>,
+    /// How a member that was deposed by its death may come back.
+    pub rejoin: Both<Option<Rejoin>>,
+    /// A link that must not run, and why.
+    pub quarantine: Both<Option<Quarantine>>,
+    /// Role changes, newest last, at most [`Durable::CHANGES_KEPT`].
+    pub changes: Vec<RoleChange>,
+    /// The number of the last operation.
+    pub last_op: u64,
+    /// The application's account was created.
+    pub app_created: bool,
+}
+
+impl Durable {
+    /// As many role changes are kept.
+    pub const CHANGES_KEPT: usize = 64;
+}
+
+/// Nobody promotes until this is lifted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// Who asked for it.
+    pub by: PausedBy,
+    /// Why, in the operator's words.
+    pub reason: String,
+    /// It ends by itself then, in milliseconds since 1970.
+    pub until_ms: Option<u64>,
+}
+
+/// Who paused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PausedBy {
+    /// An operator: lifted by `resume` alone.
+    Operator,
+    /// The daemon's own clean stop: lifted by its next start.
+    CleanStop,
+}
+
+/// Threads of a member's link that are stopped on purpose.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holds {
+    /// The receiver.
+    pub receiver: Option<Held>,
+    /// The applier.
+    pub applier: Option<Held>,
+}
+
+/// A thread stopped on purpose, with its owner's reason and its end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Why.
+    pub reason: String,
+    /// Until then, in milliseconds since 1970.
+    pub until_ms: u64,
+}
+
+/// How the deposed writer may come back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejoin {
+    /// The life that was deposed.
+    pub life: Incarnation,
+    /// Whatever the new writer lacks was certainly not acknowledged: it may be cut off. The new writer
+    /// was in sync, and the old one died by a signal that nobody can have followed an order with.
+    pub cut: bool,
+    /// The cut was done or found unnecessary; the server may start.
+    pub cut_done: bool,
+    /// What the new writer had when it was opened.
+    pub known: GtidSet,
+}
+
+/// Why a member's link must not run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quarantine {
+    /// In words.
+    pub why: String,
+    /// Transactions that only this member has.
+    pub exclusive: GtidSet,
+}
+
+/// One change of the writer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoleChange {
+    /// The operation.
+    pub op: OpId,
+    /// When, in milliseconds since 1970.
+    pub at_ms: u64,
+    /// The new epoch.
+    pub epoch: u64,
+    /// The new writer.
+    pub to: Side,
+    /// By an operator's or the failback's plan, not by a failure.
+    pub planned: bool,
+    /// Why, in words.
+    pub why: String,
+    /// An operator has seen it: it no longer counts against flapping.
+    pub acked: bool,
+}
+
+/// The writer machine's states.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    /// Looking; nothing is done to roles before both members are known, or long enough unknown.
+    Settling { since: Timestamp },
+    /// The register's writer serves.
+    Serving,
+    /// A planned switchover before the register moves.
+    Switching(Switch),
+    /// The writer is gone or going; its standby takes over.
+    Promoting(Promotion),
+    /// No safe move.
+    Holding { why: Why, since: Timestamp },
+    /// Nobody promotes, by order.
+    Paused,
+}
+
+/// A planned switchover under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Switch {
+    /// Its number.
+    pub op: OpId,
+    /// The next writer.
+    pub to: Side,
+    /// When it began.
+    pub since: Timestamp,
+    /// How far it has come.
+    pub stage: Stage,
+    /// The old writer's position once it can no longer move.
+    pub position: Option<GtidSet>,
+    /// Why it was asked for.
+    pub why: String,
+}
+
+/// Stages of a switchover before the register moves: what has been proven so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Nothing has been touched but the heartbeat.
+    Checking,
+    /// The writer is asked to refuse writes.
+    Closing,
+    /// It refuses them; sessions are ended.
+    Sweeping,
+    /// Its position is read twice.
+    Reading,
+    /// The reader applies up to it.
+    Draining,
+    /// The reader's source side is armed and read back.
+    Arming,
+    /// Something failed: the old writer is opened again.
+    Undoing,
+}
+
+/// An unplanned change under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promotion {
+    /// Its number.
+    pub op: OpId,
+    /// The standby that takes over.
+    pub to: Side,
+    /// When it began.
+    pub since: Timestamp,
+    /// Why.
+    pub why: String,
+    /// An operator accepted that what the standby lacks is lost.
+    pub accept_loss: bool,
+}
+
+/// Why there is no safe move.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "why", rename_all = "snake_case")]
+pub enum Why {
+    /// Each member has transactions of the writers' line that the other lacks.
+    Split { only_a: GtidSet, only_b: GtidSet },
+    /// The writer is gone and the standby is not proven complete.
+    StandbyUnproven { reason: String },
+    /// The writer cannot be started.
+    WriterDoesNotStart { reason: String },
+    /// Automatic moves stopped after too many in a short time.
+    Flapping,
+    /// Only an operator may promote.
+    Manual { reason: String },
+    /// Several members accept writes and nothing tells which one may.
+    BothWritable,
+    /// A gating hook failed.
+    Hook { reason: String },
+}
+
+/// How far in_sync has been earned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "stage", rename_all = "snake_case")]
+pub enum Earning {
+    /// Not begun.
+    No,
+    /// The source side was asked on; it must be read back by a look sent after `since`, and a heartbeat
+    /// sent after it must be acknowledged.
+    Armed { since: Timestamp },
+    /// All was read back; the writer's position, read after it, must be received.
+    Receiving { position: GtidSet, read: Timestamp },
+    /// It did not come in time: not tried again before.
+    Waiting { until: Timestamp },
+}
+
+/// Starts of one member in a row.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Starts {
+    /// How many.
+    pub count: u32,
+    /// The last one.
+    pub last: Timestamp,
+}
+
+impl Starts {
+    /// When the next start may be tried: 0, 1, 5, 30, 60 s after the one before.
+    pub fn next(&self) -> Timestamp {
+        let wait = match self.count {
+            0 => 0,
+            1 => 1,
+            2 => 5,
+            3 => 30,
+            _ => 60,
+        };
+        self.last + Duration::from_secs(wait)
+    }
+}
+
+impl Memory {
+    /// The memory of a daemon that starts with what it finds in its store.
+    pub fn after_start(durable: Durable, now: Timestamp) -> Self {
+        Self {
+            durable,
+            state: State::Settling { since: now },
+            earning: Earning::No,
+            starts: Both::default(),
+            healthy_since: None,
+            reader_fit_since: None,
+            sweep_until: None,
+            last_refusal: None,
+        }
+    }
+
+    /// The register's writer, once one was chosen.
+    pub fn writer(&self) -> Option<Side> {
+        self.durable
+            .register
+            .as_ref()
+            .map(|register| register.writer)
+    }
+}

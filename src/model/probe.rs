@@ -1,0 +1,59 @@
+//! The questions that tell a hung server from a busy one.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::time::Timestamp;
+
+/// One kind of question, asked again and again on a connection of its own.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeFact {
+    /// When the one that waits for its answer was sent.
+    pub pending_since: Option<Timestamp>,
+    /// When the newest good answer came.
+    pub last_ok: Option<Timestamp>,
+    /// When the question of the newest good answer was sent.
+    pub last_ok_sent: Option<Timestamp>,
+    /// How long that one took.
+    pub took: Duration,
+    /// What the newest question got instead of an answer.
+    pub error: Option<ProbeError>,
+}
+
+/// What a probe got instead of an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeError {
+    /// When it came.
+    pub at: Timestamp,
+    /// The server's error number; `None` where no server answered.
+    pub errno: Option<u32>,
+    /// In words.
+    pub text: String,
+}
+
+impl ProbeError {
+    /// The server answered, and the answer shows that it lives: these eleven are never death
+    /// (MHA's list: too many connections, access denied, host blocked, ...).
+    pub fn shows_life(&self) -> bool {
+        const ALIVE: [u32; 11] = [
+            1040, 1042, 1043, 1044, 1045, 1129, 1130, 1203, 1226, 1251, 1275,
+        ];
+        self.errno.is_some_and(|errno| ALIVE.contains(&errno))
+    }
+}
+
+/// All questions put to one member.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probes {
+    /// `SELECT 1`: the server answers at all.
+    pub ping: ProbeFact,
+    /// A write to an unlogged table: its data disk and its locks. Writer only.
+    pub local_write: ProbeFact,
+    /// A binlogged write: binary log and acknowledgement. Writer only.
+    pub heartbeat: ProbeFact,
+    /// A new login.
+    pub login: ProbeFact,
+    /// A write with fdatasync on the file system of its datadir.
+    pub disk: ProbeFact,
+}

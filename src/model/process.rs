@@ -1,0 +1,69 @@
+//! What the kernel says of a server's process.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::incarnation::Incarnation;
+use super::time::Timestamp;
+
+/// The state of a process, as far as the right to write depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProcessState {
+    /// It runs or sleeps as servers do.
+    Running,
+    /// A signal or a debugger stopped it (T).
+    Stopped,
+    /// It waits in the kernel and cannot be interrupted (D): nearly always a disk.
+    DiskSleep,
+    /// The kernel says that it is ending: exiting flag, core dump, or a zombie with all its tasks.
+    /// It executes no further statement, though its sockets and its pidfd may take seconds to close.
+    Exiting,
+    /// It is gone.
+    Gone,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ended {
+    /// By this signal.
+    Signal(i32),
+    /// By its own exit with this code: a stop by order, which may have acknowledged its tail.
+    Code(i32),
+    /// Nobody saw it.
+    Unknown,
+}
+
+/// A member's process at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessFact {
+    /// When it was seen so.
+    pub at: Timestamp,
+    /// Which life; `None` where no process of this member was ever found.
+    pub incarnation: Option<Incarnation>,
+    /// What it does.
+    pub state: ProcessState,
+    /// How it ended, once it ends.
+    pub ended: Option<Ended>,
+    /// Processor time it has used, all threads.
+    pub cpu: Duration,
+    /// The daemon watched this life since before it ended: without that a death by order cannot be ruled out.
+    pub watched: bool,
+}
+
+impl ProcessFact {
+    /// It can execute statements: it has neither ended nor begun to end.
+    pub fn lives(&self) -> bool {
+        matches!(
+            self.state,
+            ProcessState::Running | ProcessState::Stopped | ProcessState::DiskSleep
+        )
+    }
+
+    /// The incarnation, while it lives.
+    pub fn living(&self) -> Option<&Incarnation> {
+        self.incarnation.as_ref().filter(|_| self.lives())
+    }
+}
