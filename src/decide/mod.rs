@@ -1,13 +1,34 @@
 //! What to do next: a pure function of what is wanted, what is remembered and what is seen.
 
+mod choose;
+mod death;
+mod endpoint;
+mod flap;
+mod guard;
+mod instance;
+mod link;
+mod loss;
+mod promote;
+mod rejoin;
+mod requests;
+mod serve;
+mod switchover;
+mod sync;
+mod turn;
+pub mod writer;
+
 use serde::{Deserialize, Serialize};
 
 use crate::model::action::Step;
+use crate::model::facts::Facts;
 use crate::model::finding::Finding;
 use crate::model::member::Side;
-use crate::model::memory::Memory;
-use crate::model::request::Reply;
+use crate::model::memory::{Memory, Stage, State};
+use crate::model::policy::Policy;
+use crate::model::request::{Guard, Reply};
 use crate::model::time::Timestamp;
+
+use self::turn::Turn;
 
 /// Everything that follows from one view of the world.
 #[must_use]
@@ -23,6 +44,8 @@ pub struct Decision {
     pub replies: Vec<Reply>,
     /// What the observers are to ask.
     pub watch: Watch,
+    /// The daemon may exit: what a clean stop leaves behind is in place.
+    pub may_exit: bool,
     /// When to decide again though nothing has changed.
     pub wake_at: Timestamp,
 }
@@ -34,4 +57,70 @@ pub struct Watch {
     pub heartbeat: Option<(Side, u64)>,
     /// Look again at once after each action: an operation is under way.
     pub hurry: bool,
+}
+
+/// Decides.
+pub fn decide(policy: &Policy, memory: &Memory, facts: &Facts) -> Decision {
+    let mut turn = Turn::new(policy, memory, facts);
+    choose::forget_other_boot(&mut turn);
+    requests::expire(&mut turn);
+    requests::answer(&mut turn);
+    let may_exit = writer::steps(&mut turn);
+    finish(turn, may_exit)
+}
+
+/// What stands between the pair and an automatic failover now, and a planned switchover.
+pub fn explain(policy: &Policy, memory: &Memory, facts: &Facts) -> Explanation {
+    let turn = Turn::new(policy, memory, facts);
+    let Some(standby) = memory.writer().map(Side::peer) else {
+        return Explanation::default();
+    };
+    Explanation {
+        failover: guard::failover(&turn, standby),
+        switchover: guard::switchover(&turn, standby, false),
+        lag_ms: endpoint::lag(&turn, standby).and_then(|lag| u64::try_from(lag.as_millis()).ok()),
+    }
+}
+
+/// Every guard of both kinds of role change, and the reader's lag.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// Guards of an automatic failover.
+    pub failover: Vec<Guard>,
+    /// Guards of a planned switchover.
+    pub switchover: Vec<Guard>,
+    /// How far the reader is behind the writer by heartbeat, in milliseconds.
+    pub lag_ms: Option<u64>,
+}
+
+fn finish(turn: Turn<'_>, may_exit: bool) -> Decision {
+    let heartbeat = heartbeat(&turn);
+    Decision {
+        watch: Watch {
+            heartbeat,
+            hurry: turn.hurry,
+        },
+        memory: turn.memory,
+        findings: turn.findings,
+        plan: turn.plan,
+        replies: turn.replies,
+        may_exit,
+        wake_at: turn.wake_at,
+    }
+}
+
+/// The open writer's heartbeat; none while a switchover needs its position to stand still.
+fn heartbeat(turn: &Turn<'_>) -> Option<(Side, u64)> {
+    let register = turn.register()?;
+    let stands = match &turn.memory.state {
+        State::Switching(switch) => {
+            turn.memory.writer() != Some(switch.to) && switch.stage != Stage::Undoing
+        }
+        State::Settling { .. }
+        | State::Serving
+        | State::Promoting(_)
+        | State::Holding { .. }
+        | State::Paused => false,
+    };
+    (!stands && serve::is_open(turn, register.writer)).then_some((register.writer, register.epoch))
 }

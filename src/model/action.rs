@@ -38,6 +38,7 @@ pub enum StartRole {
 /// What is done to the outside.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the fields say by their names what they are")]
 pub enum Action {
     /// Put the rendered server configuration in its place.
     WriteFiles { side: Side },
@@ -217,6 +218,7 @@ pub struct Outcome {
 /// What an action brought beside its effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the fields say by their names what they are")]
 pub enum Brought {
     /// Nothing: the effect is seen by looking.
     Nothing,

@@ -20,6 +20,10 @@ pub struct Memory {
     pub state: State,
     /// How far in_sync has been earned.
     pub earning: Earning,
+    /// The life of each server that runs, and since when it has been seen.
+    pub lives: Both<Option<Incarnation>>,
+    /// Since when that life has been seen.
+    pub lives_since: Both<Timestamp>,
     /// How often each member was started without success or died soon after, in a row.
     pub starts: Both<Starts>,
     /// Since when the pair has been healthy and in sync, for failback.
@@ -28,8 +32,8 @@ pub struct Memory {
     pub reader_fit_since: Option<Timestamp>,
     /// The gate or the writer's own sessions have to be closed again until then, after a role change.
     pub sweep_until: Option<Timestamp>,
-    /// What the last failed or undone operation ran into, for `explain`.
-    pub last_refusal: Option<String>,
+    /// The last operation that ended, for whoever waits for it.
+    pub last_op: Option<OpEnded>,
 }
 
 /// What is stored: a promise rests on each field.
@@ -49,6 +53,8 @@ pub struct Durable {
     pub rejoin: Both<Option<Rejoin>>,
     /// A link that must not run, and why.
     pub quarantine: Both<Option<Quarantine>>,
+    /// What each member made while it was writer: its own transactions beyond these are strays.
+    pub line: Both<GtidSet>,
     /// Role changes, newest last, at most [`Durable::CHANGES_KEPT`].
     pub changes: Vec<RoleChange>,
     /// The number of the last operation.
@@ -146,6 +152,7 @@ pub struct RoleChange {
 /// The writer machine's states.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the fields say by their names what they are")]
 pub enum State {
     /// Looking; nothing is done to roles before both members are known, or long enough unknown.
     Settling { since: Timestamp },
@@ -172,8 +179,8 @@ pub struct Switch {
     pub since: Timestamp,
     /// How far it has come.
     pub stage: Stage,
-    /// The old writer's position once it can no longer move.
-    pub position: Option<GtidSet>,
+    /// The old writer's position, read after its last session ended, and when.
+    pub position: Option<(GtidSet, Timestamp)>,
     /// Why it was asked for.
     pub why: String,
 }
@@ -213,9 +220,19 @@ pub struct Promotion {
     pub accept_loss: bool,
 }
 
+/// How an operation ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpEnded {
+    /// Its number.
+    pub op: OpId,
+    /// Done, or undone for this reason.
+    pub result: Result<String, String>,
+}
+
 /// Why there is no safe move.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "why", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the fields say by their names what they are")]
 pub enum Why {
     /// Each member has transactions of the writers' line that the other lacks.
     Split { only_a: GtidSet, only_b: GtidSet },
@@ -236,6 +253,7 @@ pub enum Why {
 /// How far in_sync has been earned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "stage", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the fields say by their names what they are")]
 pub enum Earning {
     /// Not begun.
     No,
@@ -278,11 +296,13 @@ impl Memory {
             durable,
             state: State::Settling { since: now },
             earning: Earning::No,
+            lives: Both::default(),
+            lives_since: Both::default(),
             starts: Both::default(),
             healthy_since: None,
             reader_fit_since: None,
             sweep_until: None,
-            last_refusal: None,
+            last_op: None,
         }
     }
 

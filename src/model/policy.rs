@@ -118,6 +118,8 @@ pub struct Policy {
     pub endpoint: EndpointPolicy,
     /// Hooks that must succeed before a role change; names of events.
     pub gating_hooks: Vec<HookEvent>,
+    /// Scheduled events run at the writer; where false, the scheduler is left alone.
+    pub events: bool,
     /// An application account and schema are to be created on the writer.
     pub app: bool,
 }

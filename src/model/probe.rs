@@ -28,6 +28,9 @@ pub struct ProbeError {
     pub at: Timestamp,
     /// The server's error number; `None` where no server answered.
     pub errno: Option<u32>,
+    /// The connection ended or was refused, rather than silent: with no exiting flag in `/proc` at
+    /// that moment, a server that stops by order.
+    pub lost: bool,
     /// In words.
     pub text: String,
 }

@@ -1,7 +1,5 @@
 //! What the kernel says of a server's process.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::incarnation::Incarnation;
@@ -47,8 +45,11 @@ pub struct ProcessFact {
     pub state: ProcessState,
     /// How it ended, once it ends.
     pub ended: Option<Ended>,
-    /// Processor time it has used, all threads.
-    pub cpu: Duration,
+    /// Share of one core that it used during the last second or so, in percent.
+    pub busy_percent: u32,
+    /// A session of ours ended, or a login was refused, while `/proc`, read at that moment, showed no
+    /// exiting flag: it stops by order, and may answer OK to commits that nobody received.
+    pub stops_by_order: bool,
     /// The daemon watched this life since before it ended: without that a death by order cannot be ruled out.
     pub watched: bool,
 }

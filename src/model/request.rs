@@ -19,6 +19,7 @@ pub struct Request {
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the fields say by their names what they are")]
 pub enum Verb {
     /// Make the other member (or the one named) the writer, as planned.
     Switchover {

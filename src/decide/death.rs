@@ -1,0 +1,218 @@
+//! When is the writer gone: the evidence of its process, then the hang table.
+//!
+//! A hang is a verdict from all questions together, never from one. With the reader frozen, a
+//! binlogged write on the healthy writer hangs for its acknowledgement while an unlogged one is quick.
+
+use std::time::Duration;
+
+use crate::model::incarnation::Incarnation;
+use crate::model::link::Receiver;
+use crate::model::member::Side;
+use crate::model::probe::ProbeFact;
+use crate::model::process::{Ended, ProcessFact, ProcessState};
+use crate::model::time::Timestamp;
+
+use super::turn::Turn;
+
+/// What is to be thought of the writer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// Nothing speaks against it, or not enough is known.
+    Fine,
+    /// The kernel says that its process is ending or gone.
+    Dead,
+    /// It does not execute, and nothing else explains it.
+    Hung(String),
+    /// It lives, and nobody has been able to log in for too long.
+    Refuses(String),
+    /// Commits wait for a reader that does not acknowledge: the writer is well.
+    ReaderIll,
+    /// A session makes every write wait: no fault.
+    Blocked(String),
+    /// It answers late because it works.
+    Busy(String),
+    /// Both members, or we ourselves, stood still: nobody can be judged.
+    HostStalled,
+}
+
+/// Judges the writer.
+pub(super) fn verdict(turn: &Turn<'_>, writer: Side) -> Verdict {
+    let Some(process) = turn.process(writer) else {
+        return Verdict::Fine;
+    };
+    if !process.lives() {
+        return Verdict::Dead;
+    }
+    // Before its first answer it starts, perhaps with a long recovery.
+    if turn.server(writer).is_none() {
+        return Verdict::Fine;
+    }
+    let hang = Hang {
+        turn,
+        writer,
+        process,
+    };
+    hang.refusal()
+        .or_else(|| hang.stuck())
+        .unwrap_or(Verdict::Fine)
+}
+
+/// The member's last life may have acknowledged commits that its standby has not got: it was stopped by
+/// order, or nobody can rule that out.
+pub(super) fn may_have_ended_by_order(
+    process: &ProcessFact,
+    killed_by_us: Option<&Incarnation>,
+) -> bool {
+    if process.stops_by_order {
+        return true;
+    }
+    if process.incarnation.is_some() && process.incarnation.as_ref() == killed_by_us {
+        return false;
+    }
+    match process.ended {
+        Some(Ended::Signal(_)) => !process.watched,
+        Some(Ended::Code(_)) => true,
+        Some(Ended::Unknown) | None => !process.watched,
+    }
+}
+
+/// The hang table, row by row.
+struct Hang<'t, 'a> {
+    turn: &'t Turn<'a>,
+    writer: Side,
+    process: &'a ProcessFact,
+}
+
+impl Hang<'_, '_> {
+    /// Nobody can log in, and no error says that the server lives.
+    fn refusal(&self) -> Option<Verdict> {
+        let login = &self.turn.member(self.writer).probes.login;
+        let error = login
+            .error
+            .as_ref()
+            .filter(|error| !error.shows_life() && error.lost)?;
+        let since = self.judged_since(login.last_ok?);
+        let refused_for = self.turn.now().since(since);
+        (refused_for >= self.turn.policy.hang.refusal).then(|| Verdict::Refuses(error.text.clone()))
+    }
+
+    fn stuck(&self) -> Option<Verdict> {
+        let probes = &self.turn.member(self.writer).probes;
+        let ping = self.stuck_for(&probes.ping);
+        let local = self.stuck_for(&probes.local_write);
+        let heartbeat = self.stuck_for(&probes.heartbeat);
+        let limit = self.turn.policy.hang.limit;
+        let longest = ping.max(local).max(heartbeat);
+        if longest < limit {
+            return None;
+        }
+        if heartbeat >= limit && local < limit && ping < limit {
+            return self.only_heartbeat_stuck(&probes.heartbeat, heartbeat);
+        }
+        if local >= limit && ping < limit {
+            if let Some(holder) = self.blocker() {
+                return Some(Verdict::Blocked(holder));
+            }
+            if heartbeat < limit {
+                return None;
+            }
+        }
+        self.all_stuck(longest)
+    }
+
+    /// Its binary log or the acknowledgement.
+    fn only_heartbeat_stuck(&self, heartbeat: &ProbeFact, stuck_for: Duration) -> Option<Verdict> {
+        // Only a look that was sent while the heartbeat hung tells what it waits for.
+        let look = self
+            .turn
+            .server_since(self.writer, heartbeat.pending_since?)?;
+        if look.semi_sync.waiting {
+            return Some(Verdict::ReaderIll);
+        }
+        if let Some(holder) = self.blocker() {
+            return Some(Verdict::Blocked(holder));
+        }
+        self.all_stuck(stuck_for)
+    }
+
+    /// Nothing comes back: busy, or hung; and hung counts only where the candidate is proven able.
+    fn all_stuck(&self, stuck_for: Duration) -> Option<Verdict> {
+        let hang = &self.turn.policy.hang;
+        let stands = matches!(
+            self.process.state,
+            ProcessState::Stopped | ProcessState::DiskSleep
+        );
+        let busy = !stands && self.process.busy_percent >= hang.busy_percent;
+        if busy && stuck_for < hang.limit.saturating_mul(hang.busy_factor) {
+            return Some(Verdict::Busy(format!(
+                "no answer for {} ms while it uses {} % of a core",
+                stuck_for.as_millis(),
+                self.process.busy_percent
+            )));
+        }
+        if !self.candidate_is_able(self.turn.now() - stuck_for) {
+            return Some(Verdict::HostStalled);
+        }
+        Some(Verdict::Hung(format!(
+            "no answer for {} ms",
+            stuck_for.as_millis()
+        )))
+    }
+
+    /// In the same window the candidate answered, wrote to its disk, and had its receiver connected.
+    fn candidate_is_able(&self, since: Timestamp) -> bool {
+        let reader = self.writer.peer();
+        let answered = |probe: &ProbeFact| probe.last_ok.is_some_and(|at| at >= since);
+        let probes = &self.turn.member(reader).probes;
+        let connected = self
+            .turn
+            .link(reader)
+            .is_some_and(|link| link.receiver != Receiver::Stopped);
+        answered(&probes.ping) && answered(&probes.disk) && connected
+    }
+
+    /// How long the question has waited, as far as our own loop was on time.
+    fn stuck_for(&self, probe: &ProbeFact) -> Duration {
+        match probe.pending_since {
+            Some(sent) => self.turn.now().since(self.judged_since(sent)),
+            None => Duration::ZERO,
+        }
+    }
+
+    /// Misses before our own loop was last late, and those of an earlier life, are void.
+    fn judged_since(&self, since: Timestamp) -> Timestamp {
+        let since = since.max(self.turn.memory.lives_since[self.writer]);
+        self.turn
+            .facts
+            .late_at
+            .map_or(since, |late| late.max(since))
+    }
+
+    fn blocker(&self) -> Option<String> {
+        let look = self.turn.server(self.writer)?;
+        let blocker = look.blockers.first()?;
+        Some(format!(
+            "session {} of {} holds {}",
+            blocker.session, blocker.account, blocker.holds
+        ))
+    }
+}
+
+/// When the verdict may change though nothing new is seen: the moment the oldest open question is
+/// stuck, or the refusal is long enough.
+pub(super) fn next_judgement(turn: &Turn<'_>, writer: Side) -> Timestamp {
+    let probes = &turn.member(writer).probes;
+    let hang = &turn.policy.hang;
+    let void = turn.facts.late_at.unwrap_or(Timestamp::BOOT);
+    let pending = [&probes.ping, &probes.local_write, &probes.heartbeat]
+        .into_iter()
+        .filter_map(|probe| Some(probe.pending_since?.max(void) + hang.limit));
+    let refused = probes
+        .login
+        .error
+        .as_ref()
+        .and(probes.login.last_ok)
+        .map(|ok| ok.max(void) + hang.refusal);
+    let next = pending.chain(refused).filter(|at| *at > turn.now()).min();
+    next.unwrap_or(Timestamp::NEVER)
+}

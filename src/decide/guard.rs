@@ -1,0 +1,265 @@
+//! The conditions of a role change. The same list decides, answers a refused request, and is printed
+//! by `explain`.
+
+use crate::model::gtid::GtidSet;
+use crate::model::link::Receiver;
+use crate::model::member::Side;
+use crate::model::memory::State;
+use crate::model::policy::Automation;
+use crate::model::request::Guard;
+
+use super::flap;
+use super::turn::Turn;
+
+/// What stands between the standby and an automatic promotion now.
+pub(super) fn failover(turn: &Turn<'_>, standby: Side) -> Vec<Guard> {
+    vec![
+        paused(turn),
+        manual(turn),
+        flapping(turn),
+        lives(turn, standby),
+        in_sync(turn, standby),
+        own_rows(turn, standby),
+        applier_error(turn, standby),
+        kept_apart(turn, standby),
+    ]
+}
+
+/// What stands in the way of a planned switchover now.
+pub(super) fn switchover(turn: &Turn<'_>, to: Side, accept_own_rows: bool) -> Vec<Guard> {
+    let mut own = own_rows(turn, to);
+    own.ok |= accept_own_rows;
+    vec![
+        serving(turn, to),
+        lives(turn, to),
+        own,
+        applier_error(turn, to),
+        kept_apart(turn, to),
+        connected(turn, to, "ReaderReceiverConnected"),
+        connected(turn, to.peer(), "WriterReceiverConnected"),
+        gap(turn, to),
+        prepared_xa(turn, to.peer()),
+    ]
+}
+
+/// Every guard in the list holds.
+pub(super) fn all_hold(guards: &[Guard]) -> bool {
+    guards.iter().all(|guard| guard.ok)
+}
+
+/// The standby's living process is the one that the register names as complete.
+pub(super) fn is_in_sync(turn: &Turn<'_>, standby: Side) -> bool {
+    let named = turn
+        .register()
+        .and_then(|register| register.in_sync.as_ref());
+    named.is_some() && named == turn.process(standby).and_then(|process| process.living())
+}
+
+/// Transactions of the reader's own that were not made while it was writer.
+pub(super) fn strays(turn: &Turn<'_>, reader: Side) -> GtidSet {
+    let Some(look) = turn.server(reader) else {
+        return GtidSet::new();
+    };
+    let own = turn
+        .made_by(reader, &look.executed)
+        .subtract(&turn.memory.durable.line[reader]);
+    match &turn.member(reader.peer()).server {
+        Some(writer) => own.subtract(&writer.executed),
+        None => own,
+    }
+}
+
+fn guard(name: &str, ok: bool, value: String, limit: &str, remedy: &str) -> Guard {
+    let remedy = if ok { "" } else { remedy };
+    Guard {
+        name: name.into(),
+        ok,
+        value,
+        limit: limit.into(),
+        remedy: remedy.into(),
+    }
+}
+
+fn paused(turn: &Turn<'_>) -> Guard {
+    let pause = turn.memory.durable.pause.as_ref();
+    let value = pause.map_or_else(|| "no".into(), |pause| format!("yes: {}", pause.reason));
+    guard(
+        "NotPaused",
+        pause.is_none(),
+        value,
+        "not paused",
+        "dualmasterctl resume",
+    )
+}
+
+fn manual(turn: &Turn<'_>) -> Guard {
+    let automatic = turn.policy.automation == Automation::Automatic;
+    let value = if automatic { "automatic" } else { "manual" };
+    guard(
+        "Automatic",
+        automatic,
+        value.into(),
+        "failover = \"automatic\"",
+        "dualmasterctl failover, or set failover = \"automatic\"",
+    )
+}
+
+fn flapping(turn: &Turn<'_>) -> Guard {
+    let recent = flap::recent(turn);
+    let limit = turn.policy.flap.changes;
+    let ok = limit == 0 || recent < limit;
+    let window = turn.policy.flap.window.as_secs();
+    guard(
+        "NotFlapping",
+        ok,
+        format!("{recent} unplanned changes within {window} s"),
+        &format!("below {limit}"),
+        "find the cause, then dualmasterctl ack",
+    )
+}
+
+fn lives(turn: &Turn<'_>, standby: Side) -> Guard {
+    let ok = turn.server(standby).is_some();
+    let value = match (turn.process(standby), ok) {
+        (_, true) => "answers",
+        (Some(process), false) if process.lives() => "its process lives but it has not answered",
+        (Some(_), false) => "its process is gone",
+        (None, false) => "not seen yet",
+    };
+    guard(
+        "StandbyLives",
+        ok,
+        value.into(),
+        "answers",
+        "see what keeps it from starting: dualmasterctl explain",
+    )
+}
+
+fn in_sync(turn: &Turn<'_>, standby: Side) -> Guard {
+    let ok = is_in_sync(turn, standby);
+    let value = match turn
+        .register()
+        .and_then(|register| register.in_sync.as_ref())
+    {
+        Some(life) => format!("process {} is", life.pid),
+        None => "not proven complete".into(),
+    };
+    guard(
+        "InSync",
+        ok,
+        value,
+        "the standby's running process is recorded as complete",
+        "it earns this by itself once it has caught up; until then the writer is started again in place",
+    )
+}
+
+fn own_rows(turn: &Turn<'_>, standby: Side) -> Guard {
+    let strays = strays(turn, standby);
+    let value = if strays.is_empty() {
+        "none".into()
+    } else {
+        strays.to_string()
+    };
+    guard(
+        "ReaderHasOwnRows",
+        strays.is_empty(),
+        value,
+        "no transaction of the reader's own",
+        "compare and undo them on the reader, or --accept own-rows to make them the truth",
+    )
+}
+
+fn applier_error(turn: &Turn<'_>, standby: Side) -> Guard {
+    let error = turn
+        .link(standby)
+        .and_then(|link| link.applier_error.as_ref());
+    let value = error.map_or_else(
+        || "none".into(),
+        |error| format!("{}: {}", error.errno, error.text),
+    );
+    guard(
+        "NoApplierError",
+        error.is_none(),
+        value,
+        "no open applier error",
+        "repair the reader's applier",
+    )
+}
+
+fn kept_apart(turn: &Turn<'_>, standby: Side) -> Guard {
+    let durable = &turn.memory.durable;
+    let value = match (&durable.quarantine[standby], &durable.rejoin[standby]) {
+        (Some(quarantine), _) => quarantine.why.clone(),
+        (None, Some(_)) => "it has not proven yet that it holds nothing of its own".into(),
+        (None, None) => "no".into(),
+    };
+    let ok = durable.quarantine[standby].is_none() && durable.rejoin[standby].is_none();
+    guard(
+        "NotQuarantined",
+        ok,
+        value,
+        "joined",
+        "compare its exclusive transactions; re-seed it",
+    )
+}
+
+fn serving(turn: &Turn<'_>, to: Side) -> Guard {
+    let serving = matches!(turn.memory.state, State::Serving);
+    let writer = turn.memory.writer();
+    let ok = serving && writer == Some(to.peer());
+    let value = match (serving, writer) {
+        (false, _) => "no".into(),
+        (true, Some(writer)) => format!("{} serves", turn.policy.name(writer)),
+        (true, None) => "no writer chosen".into(),
+    };
+    guard(
+        "WriterServes",
+        ok,
+        value,
+        "the other member serves, and no other operation is under way",
+        "wait for it to end: dualmasterctl list",
+    )
+}
+
+fn connected(turn: &Turn<'_>, side: Side, name: &str) -> Guard {
+    let receiver = turn.link(side).map(|link| link.receiver);
+    let value = match receiver {
+        Some(Receiver::Running) => "connected",
+        Some(Receiver::Connecting) => "connecting",
+        Some(Receiver::Stopped) => "stopped",
+        None => "no link",
+    };
+    guard(
+        name,
+        receiver == Some(Receiver::Running),
+        value.into(),
+        "connected",
+        "see the link's error: dualmasterctl list",
+    )
+}
+
+fn gap(turn: &Turn<'_>, to: Side) -> Guard {
+    let limit = turn.policy.switchover.max_gap;
+    let gap = match (turn.server(to.peer()), turn.server(to)) {
+        (Some(writer), Some(reader)) => Some(writer.executed.subtract(&reader.executed).count()),
+        _ => None,
+    };
+    guard(
+        "GapSmall",
+        gap.is_some_and(|gap| gap <= limit),
+        gap.map_or_else(|| "unknown".into(), |gap| format!("{gap} transactions")),
+        &format!("at most {limit} transactions"),
+        "wait until the reader has caught up",
+    )
+}
+
+fn prepared_xa(turn: &Turn<'_>, writer: Side) -> Guard {
+    let open = turn.server(writer).map_or(0, |look| look.prepared_xa);
+    guard(
+        "NoPreparedXa",
+        open == 0,
+        open.to_string(),
+        "0",
+        "commit or roll back what XA RECOVER lists",
+    )
+}

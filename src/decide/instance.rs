@@ -1,0 +1,184 @@
+//! Files, processes and accounts of the members: made where they are missing, started where they are
+//! dead, and named where they cannot be.
+
+use std::time::Duration;
+
+use crate::model::action::{Action, ActionError, ActionKind, StartRole};
+use crate::model::facts::{Datadir, FileState, InstanceFact};
+use crate::model::finding::Kind;
+use crate::model::member::Side;
+use crate::model::memory::State;
+use crate::model::process::{ProcessFact, ProcessState};
+
+use super::rejoin;
+use super::turn::Turn;
+
+/// A life this long ends the count of starts in a row.
+const GOOD_LIFE: Duration = Duration::from_secs(30);
+
+/// Plans what both instances need. `restart_writer`: the register's writer may be started in place.
+pub(super) fn steps(turn: &mut Turn<'_>, restart_writer: bool) {
+    for side in Side::BOTH {
+        note_life(turn, side);
+        let member = turn.member(side);
+        let (Some(instance), Some(process)) = (&member.instance, &member.process) else {
+            continue;
+        };
+        if files(turn, side, instance) && !process.lives() {
+            start(turn, side, instance, process, restart_writer);
+        }
+        accounts(turn, side);
+    }
+}
+
+/// Notes a new life, and forgets the count of starts once one has lasted.
+fn note_life(turn: &mut Turn<'_>, side: Side) {
+    let life = turn
+        .process(side)
+        .and_then(|process| process.living())
+        .cloned();
+    if turn.memory.lives[side] != life {
+        turn.memory.lives_since[side] = turn.now();
+        turn.memory.lives[side] = life;
+    }
+    if turn.memory.starts[side].count > 0 && turn.server(side).is_some() {
+        if turn.lives_for(side) >= GOOD_LIFE {
+            turn.memory.starts[side].count = 0;
+        } else {
+            turn.wake(turn.memory.lives_since[side] + GOOD_LIFE);
+        }
+    }
+}
+
+/// The configuration file and the datadir are there and ours.
+fn files(turn: &mut Turn<'_>, side: Side, instance: &InstanceFact) -> bool {
+    let config_ready = match &instance.config {
+        FileState::Same => true,
+        FileState::Missing | FileState::Outdated => {
+            turn.act(Action::WriteFiles { side });
+            false
+        }
+        FileState::Edited(diff) => {
+            turn.find_at(side, Kind::ConfigEdited, diff.clone());
+            true
+        }
+    };
+    if let Some(why) = &instance.binary_error {
+        turn.find_at(side, Kind::BinaryUnusable, why.clone());
+        return false;
+    }
+    match &instance.datadir {
+        Datadir::Ours => config_ready,
+        Datadir::Missing => {
+            if config_ready {
+                turn.act(Action::Initialise { side });
+                failed(turn, side, ActionKind::Initialise, instance);
+            }
+            false
+        }
+        Datadir::Foreign(why) => {
+            turn.find_at(side, Kind::DatadirForeign, why.clone());
+            false
+        }
+    }
+}
+
+fn start(
+    turn: &mut Turn<'_>,
+    side: Side,
+    instance: &InstanceFact,
+    process: &ProcessFact,
+    restart_writer: bool,
+) {
+    failed(turn, side, ActionKind::Start, instance);
+    if process.state == ProcessState::Exiting || !wanted(turn, side, restart_writer) {
+        return;
+    }
+    if let Some(who) = &instance.port_taken_by {
+        turn.find_at(side, Kind::PortTaken, who.clone());
+        return;
+    }
+    let next = turn.memory.starts[side].next();
+    if turn.memory.starts[side].count > 1 {
+        let words = instance.last_words.join("\n");
+        let count = turn.memory.starts[side].count;
+        turn.find_at(
+            side,
+            Kind::ServerDoesNotStart,
+            format!("{count} starts in a row\n{words}"),
+        );
+    }
+    if next > turn.now() {
+        turn.wake(next);
+        return;
+    }
+    let role = if turn.memory.writer() == Some(side) {
+        StartRole::Writer
+    } else {
+        StartRole::Reader
+    };
+    if turn.act(Action::Start { side, role }) {
+        turn.memory.starts[side].count += 1;
+        turn.memory.starts[side].last = turn.now();
+    }
+}
+
+/// Nothing forbids a start of this member now.
+fn wanted(turn: &Turn<'_>, side: Side, restart_writer: bool) -> bool {
+    if turn.facts.stopping {
+        return false;
+    }
+    if turn.memory.writer() == Some(side) {
+        return restart_writer;
+    }
+    // Before the register has moved, the old writer's files are evidence.
+    let deposing =
+        matches!(&turn.memory.state, State::Promoting(promotion) if promotion.to != side);
+    !deposing && rejoin::may_start(turn, side)
+}
+
+/// The server's own words, where its last start or initialisation failed.
+fn failed(turn: &mut Turn<'_>, side: Side, kind: ActionKind, instance: &InstanceFact) {
+    let Some(ended) = turn.work(Some(side)).ended.get(&kind) else {
+        return;
+    };
+    if let Err(error @ (ActionError::Failed(_) | ActionError::Refused(_))) = &ended.result {
+        let words = instance.last_words.join("\n");
+        turn.find_at(
+            side,
+            Kind::ServerDoesNotStart,
+            format!("{error}\n{words}").trim_end().to_owned(),
+        );
+    }
+}
+
+/// Access denied to our own account: it does not exist yet, or somebody changed it.
+fn accounts(turn: &mut Turn<'_>, side: Side) {
+    const ACCESS_DENIED: u32 = 1045;
+    if !turn.lives(side) {
+        return;
+    }
+    if let Some(error) = &turn.member(side).server_error {
+        if error.errno == Some(ACCESS_DENIED) {
+            turn.act(Action::Bootstrap { side });
+        }
+        if let Some(ended) = turn.work(Some(side)).ended.get(&ActionKind::Bootstrap)
+            && let Err(why) = &ended.result
+        {
+            turn.find_at(
+                side,
+                Kind::LoginRefused,
+                format!("{}; accounts: {why}", error.text),
+            );
+        }
+    } else if let Some(look) = turn.server(side)
+        && (!look.semi_sync.replica_on || !look.semi_sync.available)
+    {
+        turn.find_at(
+            side,
+            Kind::UnsafeSettings,
+            "the semi-sync replica side is off",
+        );
+        turn.act(Action::Bootstrap { side });
+    }
+}

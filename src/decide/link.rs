@@ -1,0 +1,187 @@
+//! Which threads run is derived from the register, never stored: the receivers always, the applier at
+//! the reader alone. The writer's link is gated: it receives and does not apply.
+
+use std::time::Duration;
+
+use crate::model::action::{Action, ActionKind};
+use crate::model::finding::Kind;
+use crate::model::link::{LinkStatus, Receiver};
+use crate::model::member::Side;
+use crate::model::server::ServerFact;
+
+use super::turn::Turn;
+
+/// Keeps both links while `writer` serves.
+pub(super) fn steps(turn: &mut Turn<'_>, writer: Side) {
+    gate(turn, writer);
+    for side in [writer.peer(), writer] {
+        if let Some(look) = turn.server(side) {
+            keep(turn, side, look, side == writer);
+        }
+    }
+}
+
+/// The writer's applier stands still.
+fn gate(turn: &mut Turn<'_>, writer: Side) {
+    let Some(link) = turn.link(writer) else {
+        return;
+    };
+    if link.applier {
+        turn.act(Action::StopApplier { side: writer });
+    }
+    let waiting = turn
+        .server(writer)
+        .map(|look| link.received.subtract(&look.executed))
+        .unwrap_or_default();
+    let strays = turn.made_by(writer.peer(), &waiting);
+    if !strays.is_empty() {
+        turn.find_at(
+            writer,
+            Kind::StrayOnWriter,
+            format!("{strays} of the reader wait behind the gate"),
+        );
+    }
+}
+
+/// One member's link is configured and its threads run as its role asks.
+fn keep(turn: &mut Turn<'_>, side: Side, look: &ServerFact, gated: bool) {
+    if let Some(why) = kept_off(turn, side) {
+        turn.find_at(side, Kind::LinkQuarantined, why);
+        return;
+    }
+    if !turn.lives(side.peer()) || turn.server(side.peer()).is_none() {
+        return;
+    }
+    let peer = &turn.policy.members[side.peer()];
+    let Some(link) = &look.link else {
+        turn.find_at(side, Kind::LinkMissing, "no link is configured");
+        turn.act(Action::Point { side });
+        return;
+    };
+    if !link.by_gtid || link.source_port != peer.port || link.source_host != peer.host {
+        let seen = format!("it points to {}:{}", link.source_host, link.source_port);
+        turn.find_at(side, Kind::LinkMissing, seen);
+        repoint(turn, side, look, link);
+        return;
+    }
+    errors(turn, side, link);
+    receiver(turn, side, look, link, gated);
+    if !gated {
+        applier(turn, side, look, link);
+    }
+}
+
+/// Why this member's link must not run at all.
+fn kept_off(turn: &Turn<'_>, side: Side) -> Option<String> {
+    let durable = &turn.memory.durable;
+    if let Some(quarantine) = &durable.quarantine[side] {
+        return Some(quarantine.why.clone());
+    }
+    // The new writer must not receive from a deposed one that is not proven clean, nor that one start.
+    let unproven = durable.rejoin[side].is_some() || durable.rejoin[side.peer()].is_some();
+    unproven.then(|| "waits for the deposed writer's proof".into())
+}
+
+/// Every change with both threads stopped throws the relay log away: only where nothing is lost by it.
+fn repoint(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatus) {
+    let unapplied = link.received.subtract(&look.executed);
+    let peer_has = turn
+        .server(side.peer())
+        .is_some_and(|peer| peer.executed.contains(&unapplied));
+    if unapplied.is_empty() || peer_has {
+        turn.act(Action::Point { side });
+    }
+}
+
+fn errors(turn: &mut Turn<'_>, side: Side, link: &LinkStatus) {
+    for (thread, error) in [
+        ("receiver", &link.receiver_error),
+        ("applier", &link.applier_error),
+    ] {
+        if let Some(error) = error {
+            let kind = if link.receiver == Receiver::Connecting && thread == "receiver" {
+                Kind::LinkConnecting
+            } else {
+                Kind::LinkBroken
+            };
+            turn.find_at(
+                side,
+                kind,
+                format!("{thread}: {} {}", error.errno, error.text),
+            );
+        }
+    }
+}
+
+fn receiver(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatus, gated: bool) {
+    if let Some(held) = turn.memory.durable.holds[side].receiver.clone() {
+        turn.find_at(side, Kind::LinkHeld, format!("receiver: {}", held.reason));
+        let sole = turn
+            .register()
+            .is_some_and(|register| register.in_sync.is_some());
+        let disarmed = turn
+            .server(side.peer())
+            .is_some_and(|peer| !peer.semi_sync.source_on);
+        if link.receiver != Receiver::Stopped && (gated || (!sole && disarmed)) {
+            turn.act(Action::StopReceiver { side });
+        }
+        return;
+    }
+    if link.receiver != Receiver::Stopped {
+        return;
+    }
+    // On MariaDB a start with both threads stopped asks anew from what was executed; what was only
+    // received comes again from the living peer.
+    let both_stopped = turn.is_mariadb() && !link.applier;
+    let unapplied = !look.executed.contains(&link.received);
+    if both_stopped && unapplied {
+        repoint(turn, side, look, link);
+    } else if budget(
+        turn,
+        side,
+        ActionKind::StartReceiver,
+        link.receiver_error.is_some(),
+    ) {
+        turn.act(Action::StartReceiver { side });
+    }
+}
+
+fn applier(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatus) {
+    if let Some(held) = turn.memory.durable.holds[side].applier.clone() {
+        turn.find_at(side, Kind::LinkHeld, format!("applier: {}", held.reason));
+        if link.applier {
+            turn.act(Action::StopApplier { side });
+        }
+        return;
+    }
+    if link.applier {
+        return;
+    }
+    let lost_at_start = turn.is_mariadb()
+        && link.receiver == Receiver::Stopped
+        && !look.executed.contains(&link.received);
+    if !lost_at_start
+        && budget(
+            turn,
+            side,
+            ActionKind::StartApplier,
+            link.applier_error.is_some(),
+        )
+    {
+        turn.act(Action::StartApplier { side });
+    }
+}
+
+/// A thread that stopped with an error is started again after a while that grows with each try in vain;
+/// one that stopped without an error, at once.
+fn budget(turn: &mut Turn<'_>, side: Side, kind: ActionKind, error: bool) -> bool {
+    if !error {
+        return true;
+    }
+    let Some(last) = turn.work(Some(side)).ended_at(kind) else {
+        return true;
+    };
+    let wait = Duration::from_secs(10);
+    turn.wake(last + wait);
+    turn.now() >= last + wait
+}

@@ -1,0 +1,256 @@
+//! The writer is gone: may its standby take over, or must the same server come back?
+
+use crate::model::action::{Action, ActionKind, Brought};
+use crate::model::finding::Kind;
+use crate::model::gtid::GtidSet;
+use crate::model::link::Receiver;
+use crate::model::member::Side;
+use crate::model::memory::Why;
+use crate::model::policy::{Automation, Durability};
+use crate::model::server::ServerFact;
+
+use super::death::{self, Verdict};
+use super::flap;
+use super::guard;
+use super::turn::Turn;
+
+/// What follows from the loss of the writer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// The standby takes over, for this reason.
+    Promote(String),
+    /// The same server is started again as writer, uncut.
+    Restart(String),
+    /// It lives, and yet nobody may take over: it is left alone.
+    Leave(String),
+    /// A fact is still missing; it has been asked for.
+    Wait,
+    /// No safe move.
+    Hold(Why),
+}
+
+/// As often a dead writer is started again in place before the pair holds.
+const STARTS_IN_PLACE: u32 = 2;
+
+/// Answers the verdict on the writer.
+pub(super) fn answer(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) -> Answer {
+    let standby = writer.peer();
+    let dead = turn.is_dead(writer);
+    if let Some(why) = moves_forbidden(turn) {
+        return in_place(turn, writer, why);
+    }
+    if turn.is_dead(standby) {
+        return in_place(turn, writer, "the standby is down as well".into());
+    }
+    let Some(look) = turn.server(standby) else {
+        turn.hurry = true;
+        return Answer::Wait;
+    };
+    if let Some(why) = unfit(turn, standby, look) {
+        return in_place(turn, writer, why);
+    }
+    let process = turn.process(writer);
+    let killed = turn.memory.durable.killed[writer].clone();
+    // A living process that only refuses may be stopping by order; one that hangs is not.
+    let by_order = process.is_some_and(|process| {
+        if dead {
+            death::may_have_ended_by_order(process, killed.as_ref())
+        } else {
+            process.stops_by_order
+        }
+    });
+    if guard::is_in_sync(turn, standby) && !by_order {
+        return Answer::Promote(describe(turn, writer, verdict));
+    }
+    if !dead {
+        if matches!(verdict, Verdict::Refuses(_)) {
+            return kill_and_see(turn, writer);
+        }
+        return Answer::Leave("its standby is not proven complete".into());
+    }
+    if turn.policy.durability == Durability::Available && within_max_lag(turn, standby, look) {
+        return Answer::Promote(format!(
+            "{}; the standby is within max_lag",
+            describe(turn, writer, verdict)
+        ));
+    }
+    by_files(turn, writer, look, by_order)
+}
+
+fn describe(turn: &Turn<'_>, writer: Side, verdict: &Verdict) -> String {
+    let name = turn.policy.name(writer);
+    if let Verdict::Hung(how) = verdict {
+        format!("{name} hangs: {how}")
+    } else if let Verdict::Refuses(how) = verdict {
+        format!("{name} refuses logins: {how}")
+    } else {
+        format!("the process of {name} ended")
+    }
+}
+
+fn moves_forbidden(turn: &Turn<'_>) -> Option<String> {
+    if let Some(pause) = &turn.memory.durable.pause {
+        return Some(format!("paused: {}", pause.reason));
+    }
+    if turn.policy.automation == Automation::Manual {
+        return Some("failover = \"manual\"".into());
+    }
+    flap::stops_moves(turn).then(|| "too many unplanned role changes; dualmasterctl ack".into())
+}
+
+/// What keeps a living standby from ever being opened, whatever the sets say.
+fn unfit(turn: &Turn<'_>, standby: Side, look: &ServerFact) -> Option<String> {
+    let strays = guard::strays(turn, standby);
+    if !strays.is_empty() {
+        return Some(format!("the standby has transactions of its own: {strays}"));
+    }
+    if let Some(quarantine) = &turn.memory.durable.quarantine[standby] {
+        return Some(format!("the standby is quarantined: {}", quarantine.why));
+    }
+    if turn.memory.durable.rejoin[standby].is_some() {
+        return Some("the standby has not rejoined yet".into());
+    }
+    let link = look.link.as_ref()?;
+    if let Some(error) = &link.applier_error {
+        return Some(format!(
+            "the standby's applier stopped: {} {}",
+            error.errno, error.text
+        ));
+    }
+    // With both threads stopped, MariaDB throws the relay log away at the next start of either.
+    let stuck = turn.is_mariadb()
+        && !link.applier
+        && link.receiver == Receiver::Stopped
+        && !look.executed.contains(&link.received);
+    stuck.then(|| "the standby has unapplied transactions and both its threads are stopped".into())
+}
+
+/// The same server again, if it is dead and has not been tried too often.
+fn in_place(turn: &mut Turn<'_>, writer: Side, why: String) -> Answer {
+    if !turn.is_dead(writer) {
+        return Answer::Leave(why);
+    }
+    let starts = turn.memory.starts[writer].count;
+    if starts >= STARTS_IN_PLACE && !turn.lives(writer) {
+        return Answer::Hold(Why::WriterDoesNotStart {
+            reason: format!("{why}; started {starts} times in vain"),
+        });
+    }
+    Answer::Restart(why)
+}
+
+fn kill_and_see(turn: &mut Turn<'_>, writer: Side) -> Answer {
+    if let Some(life) = turn
+        .process(writer)
+        .and_then(|process| process.living())
+        .cloned()
+    {
+        turn.memory.durable.killed[writer] = Some(life.clone());
+        turn.act(Action::Kill { side: writer, life });
+    }
+    Answer::Wait
+}
+
+fn within_max_lag(turn: &Turn<'_>, standby: Side, look: &ServerFact) -> bool {
+    let writer_id = turn.policy.members[standby.peer()].server_id;
+    let newest = look
+        .heartbeats
+        .iter()
+        .filter(|row| row.server_id == writer_id)
+        .map(|row| row.written_ms)
+        .max();
+    let limit = u64::try_from(turn.policy.max_lag.as_millis()).unwrap_or(u64::MAX);
+    newest.is_some_and(|written| turn.facts.wall_ms.saturating_sub(written) <= limit)
+}
+
+/// The file rule: the dead server's own files tell whether the standby lacks anything.
+fn by_files(turn: &mut Turn<'_>, writer: Side, look: &ServerFact, by_order: bool) -> Answer {
+    let Some(life) = turn
+        .process(writer)
+        .and_then(|process| process.incarnation.clone())
+    else {
+        return in_place(turn, writer, "nothing is known of its last life".into());
+    };
+    if look
+        .link
+        .as_ref()
+        .is_some_and(|link| link.receiver == Receiver::Running)
+    {
+        // It may still be reading what the dead server sent.
+        turn.hurry = true;
+        return Answer::Wait;
+    }
+    let known = applicable(turn, look);
+    match walked(turn, writer, &life, &known) {
+        Some(Ok(lacking)) if lacking.is_empty() => {
+            let how = if by_order {
+                "stopped by order"
+            } else {
+                "not recorded as in sync"
+            };
+            Answer::Promote(format!(
+                "the writer ended ({how}) and its files hold nothing that the standby lacks"
+            ))
+        }
+        Some(Ok(lacking)) => in_place(
+            turn,
+            writer,
+            format!(
+                "the standby lacks {} transactions of its files: {lacking}",
+                lacking.count()
+            ),
+        ),
+        Some(Err(why)) => in_place(
+            turn,
+            writer,
+            format!("its files could not be compared: {why}"),
+        ),
+        None => {
+            turn.find_at(
+                writer,
+                Kind::NotInSync,
+                "its files are compared with what the standby has",
+            );
+            turn.act(Action::Walk {
+                side: writer,
+                life,
+                known,
+            });
+            Answer::Wait
+        }
+    }
+}
+
+/// What the standby has, counting what it only received where that can still be applied.
+fn applicable(turn: &Turn<'_>, look: &ServerFact) -> GtidSet {
+    match &look.link {
+        Some(link) if link.applier || !turn.is_mariadb() => look.executed.union(&link.received),
+        _ => look.executed.clone(),
+    }
+}
+
+/// The result of a walk through the files of this life that asked for no more than is known now.
+fn walked(
+    turn: &Turn<'_>,
+    writer: Side,
+    life: &crate::model::incarnation::Incarnation,
+    known: &GtidSet,
+) -> Option<Result<GtidSet, String>> {
+    let outcome = turn.work(Some(writer)).ended.get(&ActionKind::Walk)?;
+    let Action::Walk {
+        life: walked,
+        known: asked,
+        ..
+    } = &outcome.action
+    else {
+        return None;
+    };
+    if walked != life || !known.contains(asked) {
+        return None;
+    }
+    match &outcome.result {
+        Ok(Brought::Lacking(lacking)) => Some(Ok(lacking.subtract(known))),
+        Ok(_) => None,
+        Err(error) => Some(Err(error.to_string())),
+    }
+}

@@ -1,0 +1,206 @@
+//! The standby takes over: fence, stop the receiver, drain, store, open, point.
+//!
+//! Each step is asked from what is seen now, so that the order survives any interruption.
+
+use std::time::Duration;
+
+use crate::model::action::{Action, ActionKind};
+use crate::model::finding::Kind;
+use crate::model::link::{LinkStatus, Receiver};
+use crate::model::member::Side;
+use crate::model::memory::{Promotion, Rejoin};
+use crate::model::policy::HookEvent;
+use crate::model::process::ProcessState;
+use crate::model::server::ServerFact;
+
+use super::death;
+use super::guard;
+use super::turn::Turn;
+
+/// A fenced process that still waits in the kernel after this long is taken as fenced: SIGKILL is
+/// pending, so it will never execute another statement.
+const UNINTERRUPTIBLE: Duration = Duration::from_millis(300);
+
+/// What a promotion has come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Under way.
+    Going,
+    /// The register names the standby: the rest is service.
+    Moved,
+    /// It cannot be finished; nothing was opened.
+    Failed(String),
+}
+
+/// Plans the next steps.
+pub(super) fn steps(turn: &mut Turn<'_>, promotion: &Promotion) -> Progress {
+    let (to, old) = (promotion.to, promotion.to.peer());
+    turn.op = Some(promotion.op);
+    turn.hurry = true;
+    if turn.is_dead(to) {
+        return Progress::Failed(format!("{} died as well", turn.policy.name(to)));
+    }
+    if !fenced(turn, old) {
+        return Progress::Going;
+    }
+    turn.act(Action::DestroyClients { side: old });
+    let Some(look) = turn.server(to) else {
+        return Progress::Going;
+    };
+    if let Some(failed) = gating_hook(turn, HookEvent::PreFailover, old, to, promotion.since) {
+        return failed;
+    }
+    if look.semi_sync.source_on {
+        // Left on, it would make the applier wait for the dead writer's acknowledgement.
+        turn.act(Action::DisarmSource { side: to });
+    }
+    let drained = match &look.link {
+        Some(link) => drained(turn, to, look, link),
+        None => Ok(true),
+    };
+    match drained {
+        Ok(true) => {
+            move_register(turn, promotion, look);
+            Progress::Moved
+        }
+        Ok(false) => Progress::Going,
+        Err(why) => Progress::Failed(why),
+    }
+}
+
+/// The old writer can execute nothing more.
+fn fenced(turn: &mut Turn<'_>, old: Side) -> bool {
+    let Some(process) = turn.process(old) else {
+        return false;
+    };
+    let Some(life) = process.living().cloned() else {
+        return true;
+    };
+    let killed = turn
+        .work(Some(old))
+        .done_since(ActionKind::Kill, crate::model::time::Timestamp::BOOT);
+    let killed = killed.filter(
+        |done| matches!(&done.action, Action::Kill { life: target, .. } if *target == life),
+    );
+    if let Some(done) = killed {
+        let waits = process.state == ProcessState::DiskSleep && process.at > done.at;
+        turn.wake(done.at + UNINTERRUPTIBLE);
+        return waits && turn.now().since(done.at) >= UNINTERRUPTIBLE;
+    }
+    turn.memory.durable.killed[old] = Some(life.clone());
+    turn.act(Action::Kill { side: old, life });
+    false
+}
+
+/// A hook that must succeed first. `None`: it has, or there is none.
+pub(super) fn gating_hook(
+    turn: &mut Turn<'_>,
+    event: HookEvent,
+    from: Side,
+    to: Side,
+    since: crate::model::time::Timestamp,
+) -> Option<Progress> {
+    if !turn.policy.gating_hooks.contains(&event) {
+        return None;
+    }
+    let ended = turn.facts.pair.ended.get(&ActionKind::Hook);
+    let ended = ended.filter(|ended| ended.begun >= since);
+    let ended = ended
+        .filter(|ended| matches!(&ended.action, Action::Hook { event: ran, .. } if *ran == event));
+    match ended.map(|ended| &ended.result) {
+        Some(Ok(_)) => None,
+        Some(Err(error)) => {
+            let why = format!("the {} hook refused: {error}", event.name());
+            turn.find(crate::model::finding::Finding::of_pair(
+                Kind::HookFailed,
+                why.clone(),
+            ));
+            Some(Progress::Failed(why))
+        }
+        None => {
+            turn.act(Action::Hook {
+                event,
+                from: Some(from),
+                to,
+            });
+            Some(Progress::Going)
+        }
+    }
+}
+
+/// The receiver is stopped, everything received is applied, and nothing is applied by half.
+fn drained(
+    turn: &mut Turn<'_>,
+    to: Side,
+    look: &ServerFact,
+    link: &LinkStatus,
+) -> Result<bool, String> {
+    if let Some(error) = &link.applier_error {
+        return Err(format!(
+            "the applier of {} stopped: {} {}",
+            turn.policy.name(to),
+            error.errno,
+            error.text
+        ));
+    }
+    let all_applied = look.executed.contains(&link.received);
+    let receiver_gone = receiver_gone(turn, to, link);
+    if !receiver_gone {
+        turn.act(Action::StopReceiver { side: to });
+    }
+    if !link.applier && !all_applied {
+        if turn.is_mariadb() && link.receiver == Receiver::Stopped {
+            return Err("unapplied transactions, and both threads are stopped".into());
+        }
+        turn.act(Action::StartApplier { side: to });
+        return Ok(false);
+    }
+    if !receiver_gone || !all_applied {
+        return Ok(false);
+    }
+    // MariaDB shows half a transaction nowhere but in locks; stopping the applier rolls it back. MySQL
+    // shows it, and goes on serving without the stop.
+    if link.applier && (turn.is_mariadb() || link.half) {
+        turn.act(Action::StopApplier { side: to });
+        return Ok(false);
+    }
+    Ok(true)
+}
+
+/// It receives nothing more and acknowledges nothing more. On MariaDB a receiver that has lost its
+/// connection does neither while the source is dead; on MySQL its stop is awaited.
+fn receiver_gone(turn: &Turn<'_>, to: Side, link: &LinkStatus) -> bool {
+    match link.receiver {
+        Receiver::Stopped => true,
+        Receiver::Connecting => turn.is_mariadb() && turn.is_dead(to.peer()),
+        Receiver::Running => false,
+    }
+}
+
+fn move_register(turn: &mut Turn<'_>, promotion: &Promotion, look: &ServerFact) {
+    let (to, old) = (promotion.to, promotion.to.peer());
+    let Some(register) = turn.register().cloned() else {
+        return;
+    };
+    let killed = turn.memory.durable.killed[old].clone();
+    let process = turn.process(old);
+    let by_order =
+        process.is_none_or(|process| death::may_have_ended_by_order(process, killed.as_ref()));
+    // Whatever the new writer lacks was never acknowledged, if it was in sync and its peer died at once.
+    let cut = guard::is_in_sync(turn, to) && !by_order && !promotion.accept_loss;
+    if let Some(life) = process.and_then(|process| process.incarnation.clone()) {
+        turn.memory.durable.rejoin[old] = Some(Rejoin {
+            life,
+            cut,
+            cut_done: false,
+            known: look.executed.clone(),
+        });
+    }
+    turn.memory.durable.line[old] = turn.made_by(old, &look.executed);
+    turn.move_register(
+        register.promoted(to),
+        promotion.op,
+        false,
+        promotion.why.clone(),
+    );
+}

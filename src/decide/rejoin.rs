@@ -1,0 +1,139 @@
+//! The deposed writer comes back as a reader: what nobody acknowledged is cut off before it starts,
+//! and it proves that it holds nothing of its own before its link runs.
+
+use crate::model::action::{Action, ActionError, ActionKind, Brought};
+use crate::model::finding::Kind;
+use crate::model::gtid::GtidSet;
+use crate::model::member::Side;
+use crate::model::memory::{Quarantine, Rejoin};
+use crate::model::process::ProcessState;
+use crate::model::server::{Family, ServerFact};
+
+use super::serve;
+use super::turn::Turn;
+
+/// Plans what a returning member needs while `writer` serves.
+pub(super) fn steps(turn: &mut Turn<'_>, writer: Side) {
+    let side = writer.peer();
+    if let Some(rejoin) = turn.memory.durable.rejoin[side].clone() {
+        if !serve::is_open(turn, writer) {
+            return;
+        }
+        match turn.server(side) {
+            Some(look) => prove(turn, side, look, &rejoin),
+            None => cut(turn, side, rejoin),
+        }
+    }
+    release(turn, side);
+}
+
+/// The dead server's files may be started from.
+pub(super) fn may_start(turn: &Turn<'_>, side: Side) -> bool {
+    let Some(rejoin) = &turn.memory.durable.rejoin[side] else {
+        return true;
+    };
+    let stored = turn
+        .facts
+        .stored
+        .as_ref()
+        .and_then(|stored| stored.rejoin[side].as_ref());
+    !rejoin.cut || (rejoin.cut_done && stored == Some(rejoin))
+}
+
+fn cut(turn: &mut Turn<'_>, side: Side, mut rejoin: Rejoin) {
+    let gone = turn.process(side).is_some_and(|process| {
+        process.state == ProcessState::Gone && process.incarnation.as_ref() == Some(&rejoin.life)
+    });
+    // The writer's applier stays stopped before the proof: a ghost would be replicated without any error.
+    let gated = turn.link(side.peer()).is_none_or(|link| !link.applier);
+    if !rejoin.cut || rejoin.cut_done || !gone || !gated {
+        return;
+    }
+    let Some(writer) = turn.server(side.peer()) else {
+        return;
+    };
+    let action = Action::Cut {
+        side,
+        life: rejoin.life.clone(),
+        known: Turn::has(writer),
+    };
+    let ended =
+        turn.work(Some(side)).ended.get(&ActionKind::Cut).filter(
+            |ended| matches!(&ended.action, Action::Cut { life, .. } if *life == rejoin.life),
+        );
+    match ended.map(|ended| &ended.result) {
+        Some(Ok(Brought::Removed(removed))) => {
+            if !removed.gtids.is_empty() {
+                let detail = format!("{} saved to {}", removed.gtids, removed.saved_to);
+                turn.find_at(side, Kind::TailRemoved, detail);
+            }
+            rejoin.cut_done = true;
+        }
+        Some(Err(ActionError::Refused(why))) => {
+            turn.find_at(
+                side,
+                Kind::NotInSync,
+                format!("its tail cannot be cut: {why}"),
+            );
+            rejoin.cut = false;
+        }
+        Some(Ok(_) | Err(ActionError::Failed(_) | ActionError::Stale)) | None => {
+            turn.act(action);
+            return;
+        }
+    }
+    turn.memory.durable.rejoin[side] = Some(rejoin);
+}
+
+/// Its set is fixed, as it is read-only and its link stands; the writer's was looked at later.
+fn prove(turn: &mut Turn<'_>, side: Side, look: &ServerFact, rejoin: &Rejoin) {
+    if look.incarnation == rejoin.life {
+        return;
+    }
+    let Some(writer) = turn.server_since(side.peer(), look.at) else {
+        turn.hurry = true;
+        return;
+    };
+    let exclusive = look.executed.subtract(&Turn::has(writer));
+    let forgotten = forgotten(turn, side, look, writer);
+    if exclusive.is_empty() && forgotten.is_empty() {
+        turn.memory.durable.rejoin[side] = None;
+        return;
+    }
+    let why = if exclusive.is_empty() {
+        format!(
+            "it lacks transactions that it made itself and would ignore when they come back: {forgotten}"
+        )
+    } else {
+        format!(
+            "{} transactions that the writer lacks: {exclusive}",
+            exclusive.count()
+        )
+    };
+    turn.memory.durable.rejoin[side] = None;
+    turn.memory.durable.quarantine[side] = Some(Quarantine { why, exclusive });
+}
+
+/// MySQL ignores events that carry its own identity: what it lost of its own would never come back.
+fn forgotten(turn: &Turn<'_>, side: Side, look: &ServerFact, writer: &ServerFact) -> GtidSet {
+    match turn.policy.family {
+        Family::Mysql => turn.made_by(side, &writer.executed.subtract(&look.executed)),
+        Family::Mariadb => GtidSet::new(),
+    }
+}
+
+/// A quarantine ends by itself when nothing exclusive is left (somebody undid it, or re-seeded the member).
+fn release(turn: &mut Turn<'_>, side: Side) {
+    if turn.memory.durable.quarantine[side].is_none() {
+        return;
+    }
+    let (Some(look), Some(writer)) = (turn.server(side), turn.server(side.peer())) else {
+        return;
+    };
+    let later = writer.asked >= look.at;
+    let clean = look.executed.subtract(&Turn::has(writer)).is_empty()
+        && forgotten(turn, side, look, writer).is_empty();
+    if later && clean {
+        turn.memory.durable.quarantine[side] = None;
+    }
+}

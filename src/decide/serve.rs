@@ -1,0 +1,164 @@
+//! The register's writer serves: open it, keep the other closed, sweep what is left of the old role.
+
+use std::time::Duration;
+
+use crate::model::action::{Action, ActionKind};
+use crate::model::finding::Kind;
+use crate::model::gtid::GtidSet;
+use crate::model::member::Side;
+use crate::model::memory::Why;
+use crate::model::server::ServerFact;
+use crate::model::time::Timestamp;
+
+use super::guard;
+use super::turn::Turn;
+
+/// How long the deposed side's sessions are ended again and again after a role change: pools reconnect.
+const SWEEP: Duration = Duration::from_millis(400);
+/// How long an open waits for the first answer of a peer whose process lives.
+const PEER_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Plans what the roles ask for. `Err`: the writer may not be opened, and nobody else may either.
+pub(super) fn steps(turn: &mut Turn<'_>, writer: Side) -> Result<(), Why> {
+    close_reader(turn, writer.peer());
+    let opened = open_writer(turn, writer)?;
+    if opened {
+        create_app(turn, writer);
+    }
+    sweep(turn, writer);
+    Ok(())
+}
+
+/// The writer accepts writes, by its newest look or by the open that has just succeeded.
+pub(super) fn is_open(turn: &Turn<'_>, writer: Side) -> bool {
+    let Some(look) = turn.server(writer) else {
+        return false;
+    };
+    let opened = turn
+        .work(Some(writer))
+        .done_since(ActionKind::Open, Timestamp::BOOT);
+    let just_opened =
+        opened.is_some_and(|done| done.at > look.asked && done.begun >= opened_life(turn, writer));
+    look.writable || just_opened
+}
+
+/// When the writer's running life was first seen: an open of an earlier life opened nothing here.
+fn opened_life(turn: &Turn<'_>, writer: Side) -> Timestamp {
+    turn.memory.lives_since[writer]
+}
+
+/// The reader refuses writes, whoever opened it.
+fn close_reader(turn: &mut Turn<'_>, reader: Side) {
+    if turn.server(reader).is_some_and(|look| look.writable) {
+        turn.find_at(
+            reader,
+            Kind::BothWritable,
+            "the reader accepts writes and is closed",
+        );
+        turn.act(Action::Close { side: reader });
+    }
+}
+
+fn open_writer(turn: &mut Turn<'_>, writer: Side) -> Result<bool, Why> {
+    let Some(look) = turn.server(writer) else {
+        return Ok(false);
+    };
+    if look.writable {
+        return Ok(true);
+    }
+    if is_open(turn, writer) {
+        return Ok(true);
+    }
+    turn.hurry = true;
+    if !turn.register_is_stored() || !may_open(turn, writer, look)? {
+        return Ok(false);
+    }
+    turn.act(Action::Open { side: writer });
+    Ok(false)
+}
+
+/// The open rule: it has every transaction of the writers' line that its living peer executed or received.
+fn may_open(turn: &mut Turn<'_>, writer: Side, look: &ServerFact) -> Result<bool, Why> {
+    let peer = writer.peer();
+    if !turn.lives(peer) {
+        // A dead peer is bounded by the register: it names this member as the writer.
+        return Ok(turn.is_dead(peer));
+    }
+    let Some(peer_look) = turn.server(peer) else {
+        let waited_enough = turn.lives_for(peer) >= PEER_PATIENCE;
+        turn.wake(turn.now() + PEER_PATIENCE);
+        return Ok(waited_enough);
+    };
+    let line = Turn::has(peer_look).subtract(&strays_received(turn, peer, peer_look));
+    let lacking = line.subtract(&Turn::has(look));
+    if lacking.is_empty() {
+        return Ok(true);
+    }
+    let only_writer = look.executed.subtract(&Turn::has(peer_look));
+    let (only_a, only_b) = match writer {
+        Side::A => (only_writer, lacking),
+        Side::B => (lacking, only_writer),
+    };
+    Err(Why::Split { only_a, only_b })
+}
+
+/// The reader's own strays never bar the register's writer.
+fn strays_received(turn: &Turn<'_>, reader: Side, look: &ServerFact) -> GtidSet {
+    turn.made_by(reader, &Turn::has(look))
+        .subtract(&turn.memory.durable.line[reader])
+}
+
+fn create_app(turn: &mut Turn<'_>, writer: Side) {
+    if !turn.policy.app || turn.memory.durable.app_created {
+        return;
+    }
+    if turn
+        .work(Some(writer))
+        .done_since(ActionKind::CreateApp, Timestamp::BOOT)
+        .is_some()
+    {
+        turn.memory.durable.app_created = true;
+        return;
+    }
+    turn.act(Action::CreateApp { side: writer });
+}
+
+/// Sessions that were opened on the old side before the endpoint moved are ended, repeatedly for a while.
+fn sweep(turn: &mut Turn<'_>, writer: Side) {
+    let Some(until) = turn.memory.sweep_until else {
+        return;
+    };
+    let old = writer.peer();
+    if turn.now() >= until {
+        turn.memory.sweep_until = None;
+    } else if turn.server(old).is_some() && is_open(turn, writer) {
+        let last = turn
+            .work(Some(old))
+            .ended_at(ActionKind::CloseSessions)
+            .unwrap_or(Timestamp::BOOT);
+        let next = last + Duration::from_millis(100);
+        if turn.now() >= next {
+            turn.act(Action::CloseSessions { side: old });
+        }
+        turn.wake(next.max(turn.now() + Duration::from_millis(20)));
+    } else {
+        turn.wake(until);
+    }
+}
+
+/// From now on the other side's old sessions are swept.
+pub(super) fn begin_sweep(turn: &mut Turn<'_>) {
+    turn.memory.sweep_until = Some(turn.now() + SWEEP);
+}
+
+/// Strays on the reader are named while they last.
+pub(super) fn find_strays(turn: &mut Turn<'_>, reader: Side) {
+    let strays = guard::strays(turn, reader);
+    if !strays.is_empty() {
+        turn.find_at(
+            reader,
+            Kind::ReaderHasOwnRows,
+            format!("{} transactions: {strays}", strays.count()),
+        );
+    }
+}

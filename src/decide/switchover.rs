@@ -1,0 +1,251 @@
+//! A planned switchover, up to the moment the register moves: close, sweep, read, drain, arm.
+//!
+//! Nothing here is stored: a daemon that dies on the way finds the old writer in the register and opens
+//! it again.
+
+use crate::model::action::{Action, ActionKind};
+use crate::model::member::Side;
+use crate::model::memory::{OpEnded, Stage, Switch};
+use crate::model::policy::{Durability, HookEvent};
+use crate::model::server::{ENDLESS_MS, SemiSync};
+
+use super::promote::{Progress, gating_hook};
+use super::turn::Turn;
+
+/// Plans the next steps; changes the stage as each is proven.
+pub(super) fn steps(turn: &mut Turn<'_>, switch: &mut Switch) -> Progress {
+    turn.op = Some(switch.op);
+    turn.hurry = true;
+    let deadline = switch.since + turn.policy.switchover.deadline;
+    turn.wake(deadline);
+    if switch.stage != Stage::Undoing {
+        let late = turn.now() >= deadline;
+        let failed = if late {
+            Err(format!(
+                "not done after {:?}",
+                turn.policy.switchover.deadline
+            ))
+        } else {
+            Ok(())
+        };
+        if let Err(why) = failed.and_then(|()| advance(turn, switch)) {
+            turn.memory.last_op = Some(OpEnded {
+                op: switch.op,
+                result: Err(why.clone()),
+            });
+            switch.stage = Stage::Undoing;
+            switch.why = why;
+        }
+    }
+    if switch.stage == Stage::Undoing && undone(turn, switch.to) {
+        Progress::Failed(switch.why.clone())
+    } else if turn.memory.writer() == Some(switch.to) {
+        Progress::Moved
+    } else {
+        Progress::Going
+    }
+}
+
+/// Goes through the stages as far as what is seen allows.
+fn advance(turn: &mut Turn<'_>, switch: &mut Switch) -> Result<(), String> {
+    let from = switch.to.peer();
+    if turn.is_dead(switch.to) {
+        return Err(format!("{} died", turn.policy.name(switch.to)));
+    }
+    if switch.stage == Stage::Checking {
+        match gating_hook(
+            turn,
+            HookEvent::PreSwitchover,
+            from,
+            switch.to,
+            switch.since,
+        ) {
+            Some(Progress::Failed(why)) => return Err(why),
+            Some(_) => return Ok(()),
+            None => {}
+        }
+        // Our own heartbeat must not move the position once it was read.
+        if turn.member(from).probes.heartbeat.pending_since.is_some() {
+            return Ok(());
+        }
+        switch.stage = Stage::Closing;
+    }
+    if switch.stage == Stage::Closing
+        && ended(turn, switch, Some(from), &Action::Close { side: from })?
+    {
+        switch.stage = Stage::Sweeping;
+    }
+    if switch.stage == Stage::Sweeping
+        && ended(
+            turn,
+            switch,
+            Some(from),
+            &Action::CloseSessions { side: from },
+        )?
+    {
+        switch.stage = Stage::Reading;
+    }
+    if switch.stage == Stage::Reading {
+        read_twice(turn, switch, from)?;
+    }
+    if switch.stage == Stage::Draining && drained(turn, switch) {
+        switch.stage = Stage::Arming;
+    }
+    if switch.stage == Stage::Arming {
+        arm(turn, switch)?;
+    }
+    Ok(())
+}
+
+/// The action was done since the switchover began; it is planned where it was not.
+fn ended(
+    turn: &mut Turn<'_>,
+    switch: &Switch,
+    side: Option<Side>,
+    action: &Action,
+) -> Result<bool, String> {
+    match turn
+        .work(side)
+        .ended
+        .get(&action.kind())
+        .filter(|ended| ended.begun >= switch.since)
+    {
+        Some(ended) => match &ended.result {
+            Ok(_) => Ok(true),
+            Err(error) => Err(error.to_string()),
+        },
+        None => {
+            turn.act(action.clone());
+            Ok(false)
+        }
+    }
+}
+
+/// The same position in two looks that were both sent after the last session ended.
+fn read_twice(turn: &mut Turn<'_>, switch: &mut Switch, from: Side) -> Result<(), String> {
+    let swept = turn.done_at(from, ActionKind::CloseSessions);
+    let Some(look) = turn.server_since(from, swept) else {
+        return Ok(());
+    };
+    if look.writable {
+        return Err("somebody opened the writer again".into());
+    }
+    if look.prepared_xa > 0 {
+        return Err(format!(
+            "{} prepared XA transactions are open",
+            look.prepared_xa
+        ));
+    }
+    match &switch.position {
+        Some((position, read)) if look.asked > *read && *position == look.executed => {
+            switch.stage = Stage::Draining;
+        }
+        Some((position, _)) if *position == look.executed => {}
+        _ => switch.position = Some((look.executed.clone(), look.at)),
+    }
+    Ok(())
+}
+
+/// The next writer has executed all of it, and its applier is stopped: its gate.
+fn drained(turn: &mut Turn<'_>, switch: &Switch) -> bool {
+    let (Some(look), Some((position, read))) = (turn.server(switch.to), &switch.position) else {
+        return false;
+    };
+    let Some(link) = look.link.as_ref().filter(|_| look.asked >= *read) else {
+        return false;
+    };
+    if !look.executed.contains(position) || !look.executed.contains(&link.received) || link.half {
+        return false;
+    }
+    if link.applier {
+        turn.act(Action::StopApplier { side: switch.to });
+        return false;
+    }
+    true
+}
+
+/// Its source side waits for the old writer, and that was read back: then the register moves.
+fn arm(turn: &mut Turn<'_>, switch: &Switch) -> Result<(), String> {
+    let (to, from) = (switch.to, switch.to.peer());
+    let Some(look) = turn.server(to) else {
+        return Ok(());
+    };
+    let timeout_ms = ack_timeout(turn);
+    let armed = look.asked >= turn.done_at(to, ActionKind::ArmSource).max(switch.since);
+    if !armed || !is_armed(turn, &look.semi_sync) || look.semi_sync.clients != 1 {
+        turn.act(Action::ArmSource {
+            side: to,
+            timeout_ms,
+        });
+        return Ok(());
+    }
+    if !look.semi_sync.source_on {
+        return Ok(());
+    }
+    let Some(old_life) = turn
+        .process(from)
+        .and_then(|process| process.living())
+        .cloned()
+    else {
+        return Err(format!("{} died", turn.policy.name(from)));
+    };
+    let Some(register) = turn.register().cloned() else {
+        return Ok(());
+    };
+    let made = turn
+        .server(from)
+        .map(|writer| turn.made_by(from, &writer.executed));
+    turn.memory.durable.line[from] = made.unwrap_or_default();
+    turn.move_register(
+        register.switched(to, old_life),
+        switch.op,
+        true,
+        switch.why.clone(),
+    );
+    Ok(())
+}
+
+/// How long a commit waits for the standby, in milliseconds.
+pub(super) fn ack_timeout(turn: &Turn<'_>) -> u64 {
+    match turn.policy.durability {
+        Durability::Lossless => ENDLESS_MS,
+        Durability::Available => {
+            u64::try_from(turn.policy.ack_timeout.as_millis()).unwrap_or(ENDLESS_MS)
+        }
+    }
+}
+
+/// Every setting that the policy's durability rests on was read back.
+pub(super) fn is_armed(turn: &Turn<'_>, semi_sync: &SemiSync) -> bool {
+    match turn.policy.durability {
+        Durability::Lossless => semi_sync.is_lossless(),
+        Durability::Available => {
+            semi_sync.source_on && semi_sync.source_status && semi_sync.after_sync
+        }
+    }
+}
+
+/// The old writer is open again and its reader applies again.
+fn undone(turn: &mut Turn<'_>, to: Side) -> bool {
+    let from = to.peer();
+    let runs = |side, kind| turn.work(Some(side)).runs(kind);
+    let mut done = !runs(from, ActionKind::Close)
+        && !runs(from, ActionKind::CloseSessions)
+        && !runs(to, ActionKind::ArmSource);
+    if let Some(look) = turn.server(from) {
+        let closed_at = turn.done_at(from, ActionKind::Close);
+        if !look.writable || look.asked < closed_at {
+            turn.act(Action::Open { side: from });
+            done = false;
+        }
+    } else if !turn.is_dead(from) {
+        done = false;
+    }
+    if turn.link(to).is_some_and(|link| !link.applier) {
+        turn.act(Action::StartApplier { side: to });
+    }
+    if turn.server(to).is_some_and(|look| look.semi_sync.source_on) {
+        turn.act(Action::DisarmSource { side: to });
+    }
+    done
+}

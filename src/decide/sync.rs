@@ -1,0 +1,239 @@
+//! The semi-sync source sides and the standby's right to take over: earned by proof, given up on record.
+
+use std::time::Duration;
+
+use crate::model::action::{Action, ActionKind};
+use crate::model::finding::Kind;
+use crate::model::link::Receiver;
+use crate::model::member::Side;
+use crate::model::memory::Earning;
+use crate::model::server::ServerFact;
+use crate::model::time::Timestamp;
+
+use super::death::Verdict;
+use super::serve;
+use super::switchover::{ack_timeout, is_armed};
+use super::turn::Turn;
+
+/// What is armed must prove itself within this, or writes have waited long enough.
+const PROOF: Duration = Duration::from_millis(1_500);
+/// After a proof that stayed out.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
+/// A reader this many transactions behind is not yet worth arming for: every commit would wait for it.
+const NEARLY_CAUGHT_UP: u64 = 200;
+
+/// Plans what the source sides need while `writer` serves.
+pub(super) fn steps(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) {
+    let reader = writer.peer();
+    if turn
+        .server(reader)
+        .is_some_and(|look| look.semi_sync.source_on)
+    {
+        turn.act(Action::DisarmSource { side: reader });
+    }
+    if let Some(why) = why_not(turn, writer, verdict) {
+        give_up(turn, reader, &why);
+    } else if turn
+        .register()
+        .is_some_and(|register| register.in_sync.is_none())
+    {
+        earn(turn, writer);
+    }
+    follow(turn, writer);
+}
+
+/// Why the standby may not be relied upon.
+fn why_not(turn: &Turn<'_>, writer: Side, verdict: &Verdict) -> Option<String> {
+    let reader = writer.peer();
+    let durable = &turn.memory.durable;
+    if turn.is_dead(reader) {
+        return Some("its process ended".into());
+    }
+    if *verdict == Verdict::ReaderIll {
+        return Some("it does not acknowledge".into());
+    }
+    if durable.holds[reader].receiver.is_some() {
+        return Some("its receiver is held".into());
+    }
+    if durable.rejoin[reader].is_some() || durable.quarantine[reader].is_some() {
+        return Some("it has not rejoined".into());
+    }
+    if durable
+        .pause
+        .as_ref()
+        .is_some_and(|pause| pause.by == crate::model::memory::PausedBy::CleanStop)
+    {
+        return Some("the daemon stops".into());
+    }
+    let named = turn
+        .register()
+        .and_then(|register| register.in_sync.as_ref());
+    if let (Some(named), Some(life)) = (
+        named,
+        turn.process(reader).and_then(|process| process.living()),
+    ) && named != life
+    {
+        return Some("its process is another one".into());
+    }
+    let look = turn.server(writer)?;
+    if look.semi_sync.clients > 1 {
+        return Some(format!(
+            "{} semi-sync replicas are connected",
+            look.semi_sync.clients
+        ));
+    }
+    if named.is_some() && is_open_and_seen(turn, writer) && !is_armed(turn, &look.semi_sync) {
+        return Some("the writer's semi-sync settings were changed".into());
+    }
+    None
+}
+
+/// The writer was looked at after its open and after its source side was last touched.
+fn is_open_and_seen(turn: &Turn<'_>, writer: Side) -> bool {
+    let touched = [
+        ActionKind::Open,
+        ActionKind::ArmSource,
+        ActionKind::DisarmSource,
+    ]
+    .into_iter()
+    .map(|kind| turn.done_at(writer, kind))
+    .max()
+    .unwrap_or(Timestamp::BOOT);
+    turn.server_since(writer, touched)
+        .is_some_and(|look| look.writable)
+}
+
+/// On record first: the register is stored before the server is told.
+fn give_up(turn: &mut Turn<'_>, reader: Side, why: &str) {
+    turn.memory.earning = match turn.memory.earning {
+        Earning::Waiting { until } => Earning::Waiting { until },
+        Earning::No | Earning::Armed { .. } | Earning::Receiving { .. } => Earning::No,
+    };
+    turn.find_at(reader, Kind::NotInSync, why);
+    if let Some(register) = &mut turn.memory.durable.register {
+        register.in_sync = None;
+    }
+}
+
+/// The writer's source side follows the register.
+fn follow(turn: &mut Turn<'_>, writer: Side) {
+    let Some(look) = turn.server(writer) else {
+        return;
+    };
+    let in_sync = turn
+        .register()
+        .is_some_and(|register| register.in_sync.is_some());
+    let wanted = in_sync
+        || matches!(
+            turn.memory.earning,
+            Earning::Armed { .. } | Earning::Receiving { .. }
+        );
+    if look.semi_sync.source_on && !wanted && turn.register_is_stored() {
+        turn.hurry = true;
+        turn.act(Action::DisarmSource { side: writer });
+    }
+}
+
+/// Arm, read back, see a heartbeat acknowledged, read the writer's position, see it received.
+fn earn(turn: &mut Turn<'_>, writer: Side) {
+    let reader = writer.peer();
+    let (Some(w), Some(r)) = (turn.server(writer), turn.server(reader)) else {
+        return;
+    };
+    turn.find_at(
+        reader,
+        Kind::NotInSync,
+        "it has not yet proven that it has everything",
+    );
+    if !serve::is_open(turn, writer) {
+        return;
+    }
+    match turn.memory.earning.clone() {
+        Earning::Waiting { until } if until > turn.now() => turn.wake(until),
+        Earning::No | Earning::Waiting { .. } => begin(turn, writer, w, r),
+        Earning::Armed { since } => prove(turn, writer, w, since),
+        Earning::Receiving { position, read } => {
+            turn.hurry = true;
+            let received = r.asked >= read && Turn::has(r).contains(&position);
+            if received && is_armed(turn, &w.semi_sync) {
+                turn.memory.earning = Earning::No;
+                turn.memory.durable.line[reader] =
+                    turn.made_by(reader, &r.executed.union(&w.executed));
+                let life = r.incarnation.clone();
+                if let Some(register) = &mut turn.memory.durable.register {
+                    register.in_sync = Some(life);
+                }
+            } else {
+                expire(turn, read);
+            }
+        }
+    }
+}
+
+fn begin(turn: &mut Turn<'_>, writer: Side, w: &ServerFact, r: &ServerFact) {
+    let ready = r.link.as_ref().is_some_and(|link| {
+        let threads =
+            link.receiver == Receiver::Running && link.applier && link.applier_error.is_none();
+        threads && w.executed.subtract(&link.received).count() <= NEARLY_CAUGHT_UP
+    });
+    let settings =
+        w.semi_sync.available && r.semi_sync.replica_on && w.strict && r.strict && r.logs_updates;
+    if ready
+        && settings
+        && turn.act(Action::ArmSource {
+            side: writer,
+            timeout_ms: ack_timeout(turn),
+        })
+    {
+        turn.memory.earning = Earning::Armed { since: turn.now() };
+        turn.hurry = true;
+    }
+}
+
+fn prove(turn: &mut Turn<'_>, writer: Side, w: &ServerFact, since: Timestamp) {
+    turn.hurry = true;
+    let armed_at = turn
+        .work(Some(writer))
+        .done_since(ActionKind::ArmSource, since)
+        .map(|done| done.at);
+    let beat = turn.member(writer).probes.heartbeat.last_ok_sent;
+    if let Some(armed_at) = armed_at
+        && beat.is_some_and(|sent| sent >= armed_at)
+        && w.asked
+            >= turn
+                .member(writer)
+                .probes
+                .heartbeat
+                .last_ok
+                .unwrap_or(Timestamp::NEVER)
+        && is_armed(turn, &w.semi_sync)
+        && w.semi_sync.clients == 1
+    {
+        turn.memory.earning = Earning::Receiving {
+            position: w.executed.clone(),
+            read: w.at,
+        };
+        return;
+    }
+    expire(turn, since);
+}
+
+/// A proof that stays out ends the wait of every commit, and the receiver is restarted.
+fn expire(turn: &mut Turn<'_>, since: Timestamp) {
+    let end = since + PROOF;
+    if turn.now() < end {
+        turn.wake(end);
+        return;
+    }
+    let until = turn.now() + PAUSE_AFTER_FAILURE;
+    turn.memory.earning = Earning::Waiting { until };
+    turn.wake(until);
+    if let Some(reader) = turn.memory.writer().map(Side::peer) {
+        turn.find_at(
+            reader,
+            Kind::NotInSync,
+            "no acknowledgement came back: its receiver is restarted",
+        );
+        turn.act(Action::StopReceiver { side: reader });
+    }
+}

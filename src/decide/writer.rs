@@ -1,0 +1,579 @@
+//! The writer machine: six states, one table.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::action::{Action, ActionKind, OpId};
+use crate::model::finding::{Finding, Kind};
+use crate::model::member::Side;
+use crate::model::memory::{OpEnded, Pause, PausedBy, Promotion, State, Switch, Why};
+use crate::model::policy::HookEvent;
+
+use super::choose;
+use super::death::{self, Verdict};
+use super::loss::{self, Answer};
+use super::promote::{self, Progress};
+use super::turn::Turn;
+use super::{endpoint, guard, instance, link, rejoin, requests, serve, switchover, sync};
+
+/// A state's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each stands for the state of the same name")]
+pub enum Name {
+    Settling,
+    Serving,
+    Switching,
+    Promoting,
+    Holding,
+    Paused,
+}
+
+/// What makes the machine move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Event {
+    /// Both members are known, and a writer is chosen.
+    Known,
+    /// The writer is gone, and its standby may take over.
+    WriterLost,
+    /// There is no safe move.
+    NoSafeMove,
+    /// A planned switchover begins.
+    SwitchBegun,
+    /// The operation under way was undone or cannot go on.
+    Undone,
+    /// The new writer is open and the endpoint leads to it.
+    Opened,
+    /// Nobody may promote, by order.
+    PauseSet,
+    /// The pause is over.
+    PauseLifted,
+}
+
+impl Name {
+    /// All states.
+    pub const ALL: [Self; 6] = [
+        Self::Settling,
+        Self::Serving,
+        Self::Switching,
+        Self::Promoting,
+        Self::Holding,
+        Self::Paused,
+    ];
+}
+
+impl Event {
+    /// All events.
+    pub const ALL: [Self; 8] = [
+        Self::Known,
+        Self::WriterLost,
+        Self::NoSafeMove,
+        Self::SwitchBegun,
+        Self::Undone,
+        Self::Opened,
+        Self::PauseSet,
+        Self::PauseLifted,
+    ];
+}
+
+/// One edge; its sentence is the journal's line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Row {
+    /// From this state
+    pub from: Name,
+    /// by this event
+    pub event: Event,
+    /// to this one,
+    pub to: Name,
+    /// because of this.
+    pub says: &'static str,
+}
+
+const fn row(from: Name, event: Event, to: Name, says: &'static str) -> Row {
+    Row {
+        from,
+        event,
+        to,
+        says,
+    }
+}
+
+/// Every edge. A pair that is not here changes nothing.
+pub const TABLE: [Row; 18] = {
+    use Event::{
+        Known, NoSafeMove, Opened, PauseLifted, PauseSet, SwitchBegun, Undone, WriterLost,
+    };
+    use Name::{Holding, Paused, Promoting, Serving, Settling, Switching};
+    [
+        row(Settling, Known, Serving, "both members are known"),
+        row(Settling, NoSafeMove, Holding, "nobody can be opened safely"),
+        row(
+            Settling,
+            PauseSet,
+            Paused,
+            "both members are known; nobody promotes, by order",
+        ),
+        row(
+            Serving,
+            WriterLost,
+            Promoting,
+            "the writer is gone and its standby takes over",
+        ),
+        row(
+            Serving,
+            NoSafeMove,
+            Holding,
+            "the writer is gone and nobody can take over safely",
+        ),
+        row(
+            Serving,
+            SwitchBegun,
+            Switching,
+            "the roles are exchanged as planned",
+        ),
+        row(Serving, PauseSet, Paused, "nobody promotes, by order"),
+        row(
+            Switching,
+            WriterLost,
+            Promoting,
+            "the writer died during the switchover",
+        ),
+        row(Switching, Undone, Serving, "the switchover was undone"),
+        row(Switching, Opened, Serving, "the new writer serves"),
+        row(Promoting, Undone, Serving, "the promotion cannot go on"),
+        row(Promoting, Opened, Serving, "the standby serves"),
+        row(Holding, Known, Serving, "what held the pair is gone"),
+        row(
+            Holding,
+            WriterLost,
+            Promoting,
+            "the standby has proven that it may take over",
+        ),
+        row(Holding, PauseSet, Paused, "nobody promotes, by order"),
+        row(Paused, PauseLifted, Serving, "the pause is over"),
+        row(
+            Paused,
+            NoSafeMove,
+            Holding,
+            "the writer is gone and nobody can take over safely",
+        ),
+        row(
+            Paused,
+            WriterLost,
+            Promoting,
+            "an operator orders the standby to take over",
+        ),
+    ]
+};
+
+/// The edge from a state by an event, if there is one.
+pub fn next(from: Name, event: Event) -> Option<&'static Row> {
+    TABLE
+        .iter()
+        .find(|row| row.from == from && row.event == event)
+}
+
+/// The name of a state.
+pub fn name(state: &State) -> Name {
+    match state {
+        State::Settling { .. } => Name::Settling,
+        State::Serving => Name::Serving,
+        State::Switching(_) => Name::Switching,
+        State::Promoting(_) => Name::Promoting,
+        State::Holding { .. } => Name::Holding,
+        State::Paused => Name::Paused,
+    }
+}
+
+/// How long the pair must have been healthy before a failing disk moves the writer.
+const HEALTHY_FOR: Duration = Duration::from_secs(5);
+/// What a clean stop leaves as the longest wait of a commit, so that a reader's reboot cannot freeze
+/// writes while nobody watches.
+pub(super) const UNWATCHED_ACK_MS: u64 = 10_000;
+
+/// Moves the machine and plans what its state asks for. Returns whether the daemon may exit.
+pub(super) fn steps(turn: &mut Turn<'_>) -> bool {
+    let mut restart_writer = false;
+    match turn.memory.state.clone() {
+        State::Settling { since } => settling(turn, since),
+        State::Serving | State::Holding { .. } | State::Paused => restart_writer = serving(turn),
+        State::Switching(switch) => switching(turn, switch),
+        State::Promoting(promotion) => promoting(turn, &promotion),
+    }
+    instance::steps(turn, restart_writer);
+    if let State::Holding { why, .. } = &turn.memory.state {
+        let detail = explain_hold(why);
+        turn.find(Finding::of_pair(Kind::Holding, detail));
+    }
+    stop_cleanly(turn)
+}
+
+fn settling(turn: &mut Turn<'_>, since: crate::model::time::Timestamp) {
+    turn.hurry = true;
+    let patience = since + choose::PATIENCE;
+    let known = choose::both_known(turn);
+    match choose::writer(turn) {
+        Err(why) => hold(turn, why),
+        Ok(None) => {}
+        Ok(Some(_)) if known || turn.now() >= patience => {
+            lift_own_pause(turn);
+            let event = if turn.memory.durable.pause.is_some() {
+                Event::PauseSet
+            } else {
+                Event::Known
+            };
+            go(turn, event, None);
+        }
+        Ok(Some(_)) => turn.wake(patience),
+    }
+}
+
+/// A clean stop's pause ends with the next start; an operator's does not.
+fn lift_own_pause(turn: &mut Turn<'_>) {
+    let pause = &mut turn.memory.durable.pause;
+    if !turn.facts.stopping
+        && pause
+            .as_ref()
+            .is_some_and(|pause| pause.by == PausedBy::CleanStop)
+    {
+        *pause = None;
+    }
+}
+
+/// Serving, holding and paused differ in what may be done about a lost writer, which the loss knows.
+fn serving(turn: &mut Turn<'_>) -> bool {
+    let writer = match choose::writer(turn) {
+        Ok(Some(writer)) => writer,
+        Ok(None) => return false,
+        Err(why) => {
+            hold(turn, why);
+            return false;
+        }
+    };
+    let verdict = death::verdict(turn, writer);
+    turn.wake(death::next_judgement(turn, writer));
+    name_verdict(turn, writer, &verdict);
+    let mut restart = false;
+    if matches!(
+        verdict,
+        Verdict::Dead | Verdict::Hung(_) | Verdict::Refuses(_)
+    ) {
+        match loss::answer(turn, writer, &verdict) {
+            Answer::Promote(why) => return promote_now(turn, writer.peer(), why),
+            Answer::Restart(why) => {
+                turn.find_at(
+                    writer,
+                    Kind::NotInSync,
+                    format!("it is started again in place: {why}"),
+                );
+                restart = true;
+            }
+            Answer::Leave(why) => turn.find(Finding::of_pair(
+                Kind::Holding,
+                format!("left alone: {why}"),
+            )),
+            Answer::Wait => turn.hurry = true,
+            Answer::Hold(why) => {
+                hold(turn, why);
+                return false;
+            }
+        }
+    }
+    match serve(turn, writer, &verdict) {
+        Ok(()) => settle_label(turn),
+        Err(why) => hold(turn, why),
+    }
+    plan_moves(turn, writer, &verdict);
+    restart
+}
+
+/// Everything a pair needs while `writer` is the register's writer.
+fn serve(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) -> Result<(), Why> {
+    if !turn.lives(writer) {
+        sync::steps(turn, writer, verdict);
+        return Ok(());
+    }
+    serve::steps(turn, writer)?;
+    serve::find_strays(turn, writer.peer());
+    sync::steps(turn, writer, verdict);
+    rejoin::steps(turn, writer);
+    link::steps(turn, writer);
+    endpoint::steps(turn, writer);
+    Ok(())
+}
+
+fn promote_now(turn: &mut Turn<'_>, to: Side, why: String) -> bool {
+    let op = turn.new_op();
+    let promotion = Promotion {
+        op,
+        to,
+        since: turn.now(),
+        why,
+        accept_loss: false,
+    };
+    go(
+        turn,
+        Event::WriterLost,
+        Some(State::Promoting(promotion.clone())),
+    );
+    promoting(turn, &promotion);
+    false
+}
+
+fn promoting(turn: &mut Turn<'_>, promotion: &Promotion) {
+    if turn.memory.writer() != Some(promotion.to) {
+        let failed = match promote::steps(turn, promotion) {
+            Progress::Going | Progress::Moved => return,
+            Progress::Failed(why) => why,
+        };
+        turn.memory.last_op = Some(OpEnded {
+            op: promotion.op,
+            result: Err(failed.clone()),
+        });
+        turn.find(Finding::of_pair(
+            Kind::Holding,
+            format!("the promotion cannot go on: {failed}"),
+        ));
+        let hook = HookEvent::PostUnsuccessfulFailover;
+        turn.act(Action::Hook {
+            event: hook,
+            from: Some(promotion.to.peer()),
+            to: promotion.to,
+        });
+        go(turn, Event::Undone, None);
+    } else {
+        open_and_point(turn, promotion.op, promotion.to, HookEvent::PostFailover);
+    }
+}
+
+fn switching(turn: &mut Turn<'_>, mut switch: Switch) {
+    let from = switch.to.peer();
+    if turn.memory.writer() == Some(switch.to) {
+        open_and_point(turn, switch.op, switch.to, HookEvent::PostSwitchover);
+        return;
+    }
+    if turn.is_dead(from) {
+        // What the dead writer had been asked to do no longer matters: its standby is judged anew.
+        turn.memory.last_op = Some(OpEnded {
+            op: switch.op,
+            result: Err("the writer died".into()),
+        });
+        go(turn, Event::Undone, None);
+        serving(turn);
+        return;
+    }
+    let progress = switchover::steps(turn, &mut switch);
+    turn.memory.state = State::Switching(switch);
+    match progress {
+        Progress::Going | Progress::Moved => {}
+        Progress::Failed(why) => {
+            turn.find(Finding::of_pair(
+                Kind::ActionFailed,
+                format!("the switchover was undone: {why}"),
+            ));
+            go(turn, Event::Undone, None);
+        }
+    }
+}
+
+/// The register has moved: open, point, then serve.
+fn open_and_point(turn: &mut Turn<'_>, op: OpId, to: Side, hook: HookEvent) {
+    turn.op = Some(op);
+    turn.hurry = true;
+    if turn.is_dead(to) {
+        turn.memory.last_op = Some(OpEnded {
+            op,
+            result: Err("the new writer died".into()),
+        });
+        go(turn, Event::Undone, None);
+        return;
+    }
+    if let Err(why) = serve::steps(turn, to) {
+        turn.memory.last_op = Some(OpEnded {
+            op,
+            result: Err(explain_hold(&why)),
+        });
+        go(turn, Event::Undone, None);
+        return;
+    }
+    endpoint::steps(turn, to);
+    if serve::is_open(turn, to) && endpoint::leads_to(turn, to) {
+        if turn.is_dead(to.peer()) {
+            turn.act(Action::DestroyClients { side: to.peer() });
+        }
+        turn.act(Action::Hook {
+            event: hook,
+            from: Some(to.peer()),
+            to,
+        });
+        serve::begin_sweep(turn);
+        turn.memory.durable.holds[to] = Default::default();
+        let text = format!(
+            "{} is the writer since epoch {}",
+            turn.policy.name(to),
+            turn.epoch()
+        );
+        turn.memory.last_op = Some(OpEnded {
+            op,
+            result: Ok(text),
+        });
+        go(turn, Event::Opened, None);
+    }
+}
+
+/// Moves that nobody asked for: away from a failing disk, and back to the preferred member.
+fn plan_moves(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) {
+    let reader = writer.peer();
+    let healthy = *verdict == Verdict::Fine && guard::all_hold(&guard::failover(turn, reader));
+    if !healthy || turn.memory.state != State::Serving || turn.facts.stopping {
+        turn.memory.healthy_since = None;
+        return;
+    }
+    let since = *turn.memory.healthy_since.get_or_insert(turn.facts.now);
+    let disk_fails = turn.member(writer).probes.disk.error.is_some()
+        && turn.member(reader).probes.disk.error.is_none();
+    let (wait, why) = if disk_fails {
+        (HEALTHY_FOR, "the writer's disk fails")
+    } else if turn.policy.prefer == Some(reader) {
+        (
+            turn.policy.failback_after,
+            "the preferred member is healthy again",
+        )
+    } else {
+        return;
+    };
+    turn.wake(since + wait);
+    let due = turn.now().since(since) >= wait;
+    if due && guard::all_hold(&guard::switchover(turn, reader, false)) {
+        requests::begin_switchover(turn, reader, why.into());
+    }
+}
+
+fn name_verdict(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) {
+    let (kind, detail) = match verdict {
+        Verdict::Fine => return,
+        Verdict::Dead => {
+            let ended = turn.process(writer).and_then(|process| process.ended);
+            (Kind::WriterProcessExited, format!("{ended:?}"))
+        }
+        Verdict::Hung(how) => (Kind::WriterHung, how.clone()),
+        Verdict::Refuses(how) => (Kind::WriterRefuses, how.clone()),
+        Verdict::ReaderIll => {
+            let reader = writer.peer();
+            turn.find_at(
+                reader,
+                Kind::ReaderIll,
+                "commits wait for its acknowledgement",
+            );
+            return;
+        }
+        Verdict::Blocked(who) => (Kind::WritesBlocked, who.clone()),
+        Verdict::Busy(how) => (Kind::WriterBusy, how.clone()),
+        Verdict::HostStalled => {
+            turn.find(Finding::of_pair(
+                Kind::HostStalled,
+                "the candidate is not proven able either",
+            ));
+            return;
+        }
+    };
+    turn.find_at(writer, kind, detail);
+}
+
+/// Follows the edge, if the table has one.
+fn go(turn: &mut Turn<'_>, event: Event, state: Option<State>) {
+    let Some(row) = next(name(&turn.memory.state), event) else {
+        return;
+    };
+    turn.memory.state = match (row.to, state) {
+        (_, Some(state)) => state,
+        (Name::Paused, None) => State::Paused,
+        (Name::Settling, None) => State::Settling { since: turn.now() },
+        (Name::Serving | Name::Switching | Name::Promoting | Name::Holding, None) => State::Serving,
+    };
+}
+
+fn hold(turn: &mut Turn<'_>, why: Why) {
+    if let State::Holding { why: held, .. } = &mut turn.memory.state {
+        *held = why;
+        return;
+    }
+    let since = turn.now();
+    go(turn, Event::NoSafeMove, Some(State::Holding { why, since }));
+}
+
+/// Serving, unless an operator paused.
+fn settle_label(turn: &mut Turn<'_>) {
+    let event = match (&turn.memory.state, turn.memory.durable.pause.is_some()) {
+        (State::Paused, false) => Event::PauseLifted,
+        (State::Serving | State::Holding { .. }, true) => Event::PauseSet,
+        (State::Holding { .. }, false) => Event::Known,
+        _ => return,
+    };
+    if let Some(pause) = &turn.memory.durable.pause {
+        let reason = pause.reason.clone();
+        turn.find(Finding::of_pair(Kind::Paused, reason));
+    }
+    go(turn, event, None);
+}
+
+fn explain_hold(why: &Why) -> String {
+    match why {
+        Why::Split { only_a, only_b } => format!(
+            "each member has transactions that the other lacks: first {only_a}; second {only_b}. \
+             Compare them and re-seed one"
+        ),
+        Why::StandbyUnproven { reason } => format!("the standby is not proven complete: {reason}"),
+        Why::WriterDoesNotStart { reason } => format!("the writer cannot be started: {reason}"),
+        Why::Flapping => "too many unplanned role changes; dualmasterctl ack".into(),
+        Why::Manual { reason } => reason.clone(),
+        Why::BothWritable => "both members accept writes; close one by hand".into(),
+        Why::Hook { reason } => reason.clone(),
+    }
+}
+
+/// A clean stop: a pause on record, then a bounded wait for commits; servers and roles stay.
+fn stop_cleanly(turn: &mut Turn<'_>) -> bool {
+    if !turn.facts.stopping
+        || matches!(turn.memory.state, State::Switching(_) | State::Promoting(_))
+    {
+        return false;
+    }
+    if turn.memory.durable.pause.is_none() && turn.register().is_some() {
+        let reason = "the daemon was stopped".into();
+        turn.memory.durable.pause = Some(Pause {
+            by: PausedBy::CleanStop,
+            reason,
+            until_ms: None,
+        });
+        if let Some(register) = &mut turn.memory.durable.register {
+            register.in_sync = None;
+        }
+    }
+    let stored = turn.facts.stored.as_ref().is_some_and(|stored| {
+        stored.pause == turn.memory.durable.pause && stored.register == turn.memory.durable.register
+    });
+    let Some(writer) = turn.memory.writer() else {
+        return true;
+    };
+    if !stored {
+        return false;
+    }
+    let endless = turn.server(writer).is_some_and(|look| {
+        let done = turn.done_at(writer, ActionKind::SetAckTimeout);
+        look.semi_sync.source_on
+            && look.semi_sync.timeout_ms > UNWATCHED_ACK_MS
+            && look.asked >= done
+    });
+    if endless && turn.is_lossless() {
+        turn.act(Action::SetAckTimeout {
+            side: writer,
+            timeout_ms: UNWATCHED_ACK_MS,
+        });
+        return turn
+            .work(Some(writer))
+            .done_since(ActionKind::SetAckTimeout, turn.memory.lives_since[writer])
+            .is_some();
+    }
+    true
+}
