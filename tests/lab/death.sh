@@ -4,7 +4,11 @@
 . "$(dirname "$0")/lib.sh"
 create a 1
 start a
-result=$(python3 "$HERE/death.py" "${PID[a]}") || fail "$result"
-wait "${PID[a]}" 2>/dev/null || true
+# bash would report the death of its child on stderr.
+{
+    result=$(python3 "$HERE/death.py" "${PID[a]}" 2>&1) && told=yes || told=no
+    wait "${PID[a]}" || true
+} 2>/dev/null
 unset 'PID[a]'
+[ $told = yes ] || fail "$result"
 held "$result"

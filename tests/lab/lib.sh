@@ -100,21 +100,29 @@ template() {
     local version path
     version=$("$MYSQLD" --no-defaults --version | grep -oE '[0-9]+\.[0-9]+\.[0-9]+' | head -n 1)
     path=$CACHE/template/$FAMILY-$version
-    if ! [ -d "$path" ]; then
-        rm -rf "$path.new"
-        mkdir -p "$path.new"
-        if [ "$FAMILY" = mysql ]; then
-            "$MYSQLD" --no-defaults --user=root --datadir="$path.new" --initialize-insecure \
-                --skip-log-bin --innodb-redo-log-capacity=8M >"$LAB/init.log" 2>&1
-        else
-            mariadb-install-db --no-defaults --user=root --datadir="$path.new" --skip-test-db \
-                --auth-root-authentication-method=normal --skip-name-resolve \
-                --innodb-log-file-size=8M >"$LAB/init.log" 2>&1
-        fi || fail "initialise: $(tail -n 3 "$LAB/init.log")"
-        rm -f "$path.new/auto.cnf"
-        mv "$path.new" "$path"
-    fi
+    mkdir -p "$CACHE/template"
+    (
+        flock 9
+        [ -d "$path" ] || initialise "$path"
+    ) 9>"$CACHE/template/lock"
     echo "$path"
+}
+
+# initialise PATH: a new datadir, root without password, complete or not there at all.
+initialise() {
+    rm -rf "$1.new"
+    mkdir "$1.new"
+    if [ "$FAMILY" = mysql ]; then
+        "$MYSQLD" --no-defaults --user=root --datadir="$1.new" --initialize-insecure \
+            --skip-log-bin --innodb-redo-log-capacity=8M >"$LAB/init.log" 2>&1
+    else
+        mariadb-install-db --no-defaults --user=root --datadir="$1.new" --skip-test-db \
+            --auth-root-authentication-method=normal --skip-name-resolve \
+            --innodb-log-file-size=8M >"$LAB/init.log" 2>&1
+    fi || fail "initialise: $(tail -n 3 "$LAB/init.log")"
+    # Each copy gets a server_uuid of its own.
+    rm -f "$1.new/auto.cnf"
+    mv "$1.new" "$1"
 }
 
 # settings SERVER SERVER_ID: its my.cnf.

@@ -33,7 +33,27 @@ b_stalls() {
 }
 wait_until 5 'the applier waits for an acknowledgement' b_stalls
 rows 10 && fail 'T1: the drain went on with the source side on'
+# A session that is there before the SET: on MySQL nobody can log in while it runs.
+if [ "$FAMILY" = mysql ]; then
+    received=$(sql b 'SELECT received_transaction_set FROM performance_schema.replication_connection_status')
+    drained="WAIT_FOR_EXECUTED_GTID_SET('$received', 20)"
+else
+    drained="MASTER_GTID_WAIT('$(status b Gtid_IO_Pos)', 20)"
+fi
+{
+    sql b "SELECT $drained" >"$LAB/drained"
+    now_ms >>"$LAB/drained"
+} &
+waiter=$!
+b_waits_for_drain() {
+    [ "$(sql b "SELECT COUNT(*) FROM information_schema.processlist
+        WHERE id <> CONNECTION_ID() AND info LIKE 'SELECT%WAIT%'")" = 1 ]
+}
+wait_until 5 'a session waiting for the drain' b_waits_for_drain
 begin=$(now_ms)
 sql b "SET GLOBAL $SOURCE_SIDE=0"
-wait_until 5 'drained once the source side is off' rows 10
-held "$flip; T1: stalled while on, drained $(($(now_ms) - begin)) ms after off"
+returned=$(($(now_ms) - begin))
+wait "$waiter"
+{ read -r answer && read -r end; } <"$LAB/drained"
+[ "$answer" = 0 ] && rows 10 || fail 'not drained with the source side off'
+held "$flip; T1: stalled while on, drained $((end - begin)) ms after off was sent (returned after $returned)"

@@ -17,21 +17,30 @@ kill -CONT "${PID[a]}"
 start_receiver b
 
 if [ "$FAMILY" = mariadb ]; then
-    kill -STOP "${PID[a]}"
-    id=$(sql b "SELECT id FROM information_schema.processlist WHERE command='Slave_IO'")
-    twice=$(timed b "KILL $id; KILL $id; $STOP")
-    receiver_on b && fail 'the receiver runs in spite of KILL, KILL, STOP'
-    kill -CONT "${PID[a]}"
-    start_receiver b
-    [ "${twice%.*}" -lt 1000 ] || fail "KILL, KILL, STOP with a frozen peer took $twice ms"
-    frozen="$frozen ms, with KILL, KILL first $twice"
+    # STOP opens a connection of its own to the source unless the receiver has noticed a KILL before.
+    noticed=()
+    for _ in {1..3}; do
+        kill -STOP "${PID[a]}"
+        id=$(sql b "SELECT id FROM information_schema.processlist WHERE command='Slave_IO'")
+        sql b "KILL $id"
+        noticed+=("$(timed b "$STOP")")
+        receiver_on b && fail 'the receiver runs in spite of KILL and STOP'
+        kill -CONT "${PID[a]}"
+        start_receiver b
+    done
+    noticed=$(printf '%s\n' "${noticed[@]}" | median)
+    [ "${noticed%.*}" -lt 500 ] || fail "STOP with a frozen peer, after KILL, took $noticed ms"
+    frozen="$frozen ms, after KILL $noticed"
 else
     [ "${frozen%.*}" -lt 1000 ] || fail "STOP with a frozen peer took $frozen ms"
 fi
 
-kill -KILL "${PID[a]}"
-killed=$(timed b "$STOP")
-wait "${PID[a]}" 2>/dev/null || true
+# bash would report the death of its child on stderr.
+{
+    kill -KILL "${PID[a]}"
+    killed=$(timed b "$STOP")
+    wait "${PID[a]}" || true
+} 2>/dev/null
 unset 'PID[a]'
 receiver_on b && fail 'the receiver runs in spite of STOP'
 held "STOP receiver: peer alive $alive ms, frozen $frozen ms, killed at once $killed ms"

@@ -3,6 +3,11 @@
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 
+need_root 'the tests make network namespaces and nft tables, and run servers as the user mysql'
+
+# Rust's linker, which rustup does not bring.
+command -v cc >/dev/null || apt_install gcc libc6-dev
+
 had_named=$(missing_packages bind9)
 apt_install nftables iproute2 procps python3-minimal bind9 bind9-dnsutils
 
@@ -12,7 +17,6 @@ if [ -n "$had_named" ] && command -v systemctl >/dev/null; then
 fi
 
 if ! getent passwd mysql >/dev/null; then
-    need_root "the system user mysql, which the servers run as, has to be made"
     echo "making the system user mysql"
     useradd --system --user-group --no-create-home --home-dir /nonexistent \
         --shell /usr/sbin/nologin mysql

@@ -11,10 +11,14 @@ BIN=$CACHE/mysql/bin
 download() {
     apt_install mmdebstrap ca-certificates
     need_root "MySQL has to be unpacked into $CACHE"
+    mkdir -p "$CACHE/mysql"
+    # Of several checkouts that share a cache one downloads, the others wait.
+    exec 9>"$CACHE/mysql/lock"
+    flock 9
+    if [ -x "$ROOT/usr/sbin/mysqld" ]; then return; fi
     echo "downloading MySQL from Debian sid into $CACHE/mysql"
     local new=$CACHE/mysql/root.new log=$CACHE/mysql/download.log
     rm -rf "$new"
-    mkdir -p "$CACHE/mysql"
     if ! mmdebstrap --mode=root --variant=extract --format=directory \
         --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
         --aptopt='Acquire::Check-Valid-Until "false"' \
