@@ -1,0 +1,31 @@
+# make help lists the targets. On Debian 12 as root, test and lab install what they need.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+# Each step says its name before, and its seconds after it.
+STEP = tests/setup/step.sh
+
+.PHONY: help setup lint lab unit test
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## install the servers and tools the tests run on
+	@$(STEP) "host tools" tests/setup/host.sh
+	@$(STEP) "MariaDB" tests/setup/mariadb.sh
+	@$(STEP) "MySQL" tests/setup/mysql.sh
+
+lint: ## rustfmt and clippy, no warning allowed
+	@$(STEP) "rustfmt" cargo fmt --all --check
+	@$(STEP) "clippy" cargo clippy --quiet --all-targets -- -D warnings
+
+lab: setup ## what the core rests on, shown on real servers (FAMILIES="mariadb mysql")
+	@$(STEP) --last "lab" tests/lab/run.sh
+
+# The test runner's own summary is the last line.
+unit: ## the Rust tests
+	@if cargo nextest --version >/dev/null 2>&1; \
+	then $(STEP) --last "tests" cargo nextest run; \
+	else $(STEP) --last "tests" cargo test; fi
+
+test: setup lint lab unit ## everything, as CI does
