@@ -20,9 +20,7 @@ pub struct Memory {
     pub state: State,
     /// How far in_sync has been earned.
     pub earning: Earning,
-    /// The life of each server that runs, and since when it has been seen.
-    pub lives: Both<Option<Incarnation>>,
-    /// Since when that life has been seen.
+    /// Since when the life that [`Durable::lives`] names has been seen.
     pub lives_since: Both<Timestamp>,
     /// How often each member was started without success or died soon after, in a row.
     pub starts: Both<Starts>,
@@ -47,6 +45,8 @@ pub struct Durable {
     pub pause: Option<Pause>,
     /// Threads stopped on purpose.
     pub holds: Both<Holds>,
+    /// The last life of each server that was seen.
+    pub lives: Both<Option<Incarnation>>,
     /// Begin record: this life of the server is killed by us.
     pub killed: Both<Option<Incarnation>>,
     /// How a member that was deposed by its death may come back.
@@ -296,7 +296,6 @@ impl Memory {
             durable,
             state: State::Settling { since: now },
             earning: Earning::No,
-            lives: Both::default(),
             lives_since: Both::default(),
             starts: Both::default(),
             healthy_since: None,
