@@ -4,3 +4,5 @@
 
 pub mod decide;
 pub mod model;
+/// What the daemon remembers across its own death.
+pub mod store;
