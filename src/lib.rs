@@ -6,3 +6,5 @@ pub mod decide;
 pub mod model;
 /// What the daemon remembers across its own death.
 pub mod store;
+/// The daemon itself, and its clock.
+pub mod daemon;
