@@ -2,5 +2,11 @@
 //!
 //! Data goes one way: `observe` → [`model`]`::facts` → `decide` → `act` → the world → `observe`.
 
+/// The daemon itself, and its clock.
+pub mod daemon;
 pub mod decide;
 pub mod model;
+/// The operating system's side of a local server.
+pub mod runtime;
+/// What the daemon remembers across its own death.
+pub mod store;

@@ -1,0 +1,166 @@
+//! Finds a running server again, after a restart of the daemon.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use super::proc::{self, ProcError, ProcState};
+use super::process::defaults_argument;
+use crate::model::incarnation::Incarnation;
+
+/// Arguments of a server that makes a datadir and ends; it is none that serves.
+const NOT_SERVING: [&str; 3] = ["--initialize", "--initialize-insecure", "--bootstrap"];
+
+/// By what a server is recognised.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sought<'a> {
+    /// The file name of the server's program (`mysqld`, `mariadbd`): it must be among the words of
+    /// the command line, wherever; it may be an argument of a loader.
+    pub program: &'a OsStr,
+    /// The rendered file, which the server was given as `--defaults-file=PATH`, to the letter.
+    pub defaults_file: &'a Path,
+    /// Where the server writes its pid; looked at first.
+    pub pid_file: Option<&'a Path>,
+}
+
+/// Why it cannot be said which process the server is.
+#[derive(Debug, thiserror::Error)]
+pub enum AdoptError {
+    /// More than one process claims the same file.
+    #[error("{} processes run with --defaults-file={defaults_file}: {pids:?}", pids.len())]
+    Several {
+        /// The file.
+        defaults_file: PathBuf,
+        /// The processes.
+        pids: Vec<i32>,
+    },
+    /// The process of the pid file is ending and still holds the files. Ask again.
+    #[error("process {pid} of {pid_file} is still ending")]
+    Ending {
+        /// The process.
+        pid: i32,
+        /// The file that names it.
+        pid_file: PathBuf,
+    },
+    /// The pid file cannot be read.
+    #[error("cannot read the pid file {pid_file}")]
+    PidFile {
+        /// The file.
+        pid_file: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// `/proc` does not answer.
+    #[error("cannot look for the server of {defaults_file}")]
+    Proc {
+        /// The file.
+        defaults_file: PathBuf,
+        /// Why.
+        source: ProcError,
+    },
+}
+
+/// Finds the server; `None` where none runs. A pid file that names another process is stale and
+/// passed over. All of `/proc` is searched then: some milliseconds.
+///
+/// # Errors
+/// See [`AdoptError`].
+pub fn adopt(sought: Sought<'_>) -> Result<Option<Incarnation>, AdoptError> {
+    let unknown = |source| AdoptError::Proc {
+        defaults_file: sought.defaults_file.to_owned(),
+        source,
+    };
+    if let Some(pid_file) = sought.pid_file
+        && let Some(pid) = read_pid(pid_file)?
+    {
+        if is_server(sought, pid).map_err(unknown)? {
+            return proc::incarnation(pid).map_err(unknown);
+        }
+        if is_ending(sought, pid).map_err(unknown)? {
+            return Err(AdoptError::Ending {
+                pid,
+                pid_file: pid_file.to_owned(),
+            });
+        }
+    }
+    let mut found = Vec::new();
+    for pid in processes().map_err(unknown)? {
+        if is_server(sought, pid).map_err(unknown)? {
+            found.push(pid);
+        }
+    }
+    match found.as_slice() {
+        [] => Ok(None),
+        [pid] => proc::incarnation(*pid).map_err(unknown),
+        _ => {
+            let defaults_file = sought.defaults_file.to_owned();
+            Err(AdoptError::Several {
+                defaults_file,
+                pids: found,
+            })
+        }
+    }
+}
+
+fn is_server(sought: Sought<'_>, pid: i32) -> Result<bool, ProcError> {
+    let words = proc::command_line(pid)?;
+    let argument = defaults_argument(sought.defaults_file);
+    // The wrappers that a server is started through carry its whole command line for a moment, as
+    // the same pid, so it does not matter that they are taken for it.
+    let Some(place) = words.iter().position(|word| *word == argument) else {
+        return Ok(false);
+    };
+    let (before, after) = words.split_at(place);
+    Ok(before
+        .iter()
+        .any(|word| Path::new(word).file_name() == Some(sought.program))
+        && !after
+            .iter()
+            .any(|word| NOT_SERVING.iter().any(|not| word == not)))
+}
+
+/// A process that frees its memory has no command line any more, only its short name; a loader's
+/// differs from the program's.
+fn is_ending(sought: Sought<'_>, pid: i32) -> Result<bool, ProcError> {
+    let Some(life) = proc::incarnation(pid)? else {
+        return Ok(false);
+    };
+    let ending = matches!(
+        proc::look(&life)?.state,
+        ProcState::Exiting | ProcState::CoreDumping
+    );
+    let Some(name) = proc::name(pid)?.filter(|_| ending) else {
+        return Ok(false);
+    };
+    Ok(sought
+        .program
+        .as_encoded_bytes()
+        .starts_with(name.as_bytes())
+        || name.starts_with("ld-"))
+}
+
+fn read_pid(pid_file: &Path) -> Result<Option<i32>, AdoptError> {
+    match fs::read_to_string(pid_file) {
+        Ok(text) => Ok(text.trim().parse().ok().filter(|pid| *pid > 0)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(AdoptError::PidFile {
+            pid_file: pid_file.to_owned(),
+            source,
+        }),
+    }
+}
+
+fn processes() -> Result<Vec<i32>, ProcError> {
+    let entries = fs::read_dir("/proc").map_err(|source| ProcError::Read {
+        file: "/proc".to_owned(),
+        source,
+    })?;
+    Ok(entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect())
+}
+
+#[cfg(test)]
+mod tests;
