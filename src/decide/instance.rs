@@ -37,9 +37,9 @@ fn note_life(turn: &mut Turn<'_>, side: Side) {
         .process(side)
         .and_then(|process| process.living())
         .cloned();
-    if turn.memory.lives[side] != life {
+    if life.is_some() && turn.memory.durable.lives[side] != life {
         turn.memory.lives_since[side] = turn.now();
-        turn.memory.lives[side] = life;
+        turn.memory.durable.lives[side] = life;
     }
     if turn.memory.starts[side].count > 0 && turn.server(side).is_some() {
         if turn.lives_for(side) >= GOOD_LIFE {
