@@ -6,6 +6,8 @@
 pub mod daemon;
 pub mod decide;
 pub mod model;
+/// Reads only.
+pub mod observe;
 /// The operating system's side of a local server.
 pub mod runtime;
 /// What the daemon remembers across its own death.
