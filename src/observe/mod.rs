@@ -1,0 +1,43 @@
+//! Independent tasks that only read. Each publishes its newest fact; none waits for another.
+
+pub mod disk;
+pub mod process;
+
+use crate::model::facts::{EndpointFact, InstanceFact};
+use crate::model::member::Side;
+use crate::model::probe::{ProbeError, ProbeFact};
+use crate::model::process::ProcessFact;
+use crate::model::server::ServerFact;
+
+/// One new fact.
+#[derive(Debug)]
+pub enum Seen {
+    /// A member's process.
+    Process(Side, ProcessFact),
+    /// A member's files.
+    Instance(Side, InstanceFact),
+    /// A look at a member, or why it failed.
+    Look(Side, Box<Result<ServerFact, ProbeError>>),
+    /// An answer to a question of the hang table, or that one waits for it.
+    Probe(Side, ProbeKind, ProbeFact),
+    /// The endpoint.
+    Endpoint(EndpointFact),
+}
+
+/// The questions of the hang table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProbeKind {
+    /// `SELECT 1`.
+    Ping,
+    /// A write to an unlogged table.
+    LocalWrite,
+    /// A binlogged write.
+    Heartbeat,
+    /// A new login.
+    Login,
+    /// A write with fdatasync on its file system.
+    Disk,
+}
+
+/// Where observers publish.
+pub type Publisher = tokio::sync::mpsc::UnboundedSender<Seen>;

@@ -1,0 +1,198 @@
+//! A member's process: found, watched to its end, looked for again.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use super::{Publisher, Seen};
+use crate::model::incarnation::Incarnation;
+use crate::model::member::Side;
+use crate::model::process::{Ended, ProcessFact, ProcessState};
+use crate::model::time::Timestamp;
+use crate::runtime::adopt::{self, Sought};
+use crate::runtime::death::{self, ProcSeen};
+use crate::runtime::proc;
+use crate::runtime::process::Spawned;
+
+/// How often a server that somebody else may have started is looked for. A search reads all of `/proc`.
+const SEARCH_EVERY: Duration = Duration::from_secs(2);
+/// How often the state and the processor time of a living server are read.
+const SAMPLE_EVERY: Duration = Duration::from_millis(250);
+
+/// By what a member's server is found.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Which member.
+    pub side: Side,
+    /// File name of its program.
+    pub program: OsString,
+    /// Its rendered configuration.
+    pub defaults_file: PathBuf,
+    /// Where it writes its pid.
+    pub pid_file: PathBuf,
+    /// The last life that was known before we started.
+    pub last_life: Option<Incarnation>,
+}
+
+/// Follows the member's process, life after life, until nobody listens. `started` brings the servers
+/// that we start ourselves; `lives` tells the other observers whom they talk to.
+pub async fn run(
+    target: Target,
+    mut started: mpsc::UnboundedReceiver<Spawned>,
+    lives: watch::Sender<Option<Incarnation>>,
+    clock: fn() -> Timestamp,
+    seen: Publisher,
+) {
+    let mut watcher = Watcher {
+        target,
+        lives,
+        clock,
+        seen,
+    };
+    let mut absent_told = false;
+    while !watcher.seen.is_closed() {
+        let (life, own) = match watcher.find() {
+            Some(life) => (life, None),
+            None => {
+                if !absent_told {
+                    watcher.tell_absent();
+                    absent_told = true;
+                }
+                tokio::select! {
+                    spawned = started.recv() => match spawned {
+                        Some(spawned) => (spawned.life, Some(spawned.ended)),
+                        None => return,
+                    },
+                    () = sleep(SEARCH_EVERY) => continue,
+                    () = watcher.seen.closed() => return,
+                }
+            }
+        };
+        absent_told = true;
+        watcher.target.last_life = Some(life.clone());
+        watcher.lives.send_replace(Some(life.clone()));
+        watcher.follow(life, own).await;
+        watcher.lives.send_replace(None);
+    }
+}
+
+struct Watcher {
+    target: Target,
+    lives: watch::Sender<Option<Incarnation>>,
+    clock: fn() -> Timestamp,
+    seen: Publisher,
+}
+
+impl Watcher {
+    /// The server that runs now. While its state cannot be told, none is reported as absent.
+    fn find(&self) -> Option<Incarnation> {
+        adopt::adopt(Sought {
+            program: &self.target.program,
+            defaults_file: &self.target.defaults_file,
+            pid_file: Some(&self.target.pid_file),
+        })
+        .unwrap_or_else(|error| {
+            tracing::warn!(%error, "cannot tell which process is the server");
+            None
+        })
+    }
+
+    /// Nobody watched its end, so how it ended is not known.
+    fn tell_absent(&self) {
+        self.tell(ProcessFact {
+            at: (self.clock)(),
+            incarnation: self.target.last_life.clone(),
+            state: ProcessState::Gone,
+            ended: None,
+            busy_percent: 0,
+            stops_by_order: false,
+            watched: false,
+        });
+    }
+
+    fn tell(&self, fact: ProcessFact) {
+        let _ = self.seen.send(Seen::Process(self.target.side, fact));
+    }
+
+    /// Publishes each change of one life until it is over.
+    async fn follow(&self, life: Incarnation, own: Option<watch::Receiver<Option<Ended>>>) {
+        let (steps, mut seen_steps) = mpsc::channel(8);
+        let watching = tokio::spawn(death::watch(life.clone(), own, self.clock, steps));
+        let mut sample = interval(SAMPLE_EVERY);
+        sample.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut meter = Meter::default();
+        let mut state = None;
+        loop {
+            tokio::select! {
+                biased;
+                step = seen_steps.recv() => match step {
+                    Some(step) => {
+                        state = Some(ProcessState::from(step.state));
+                        self.tell(self.step_fact(&life, &step, meter.percent));
+                    }
+                    None => break,
+                },
+                _ = sample.tick() => {
+                    let Ok(look) = proc::look(&life) else { continue };
+                    if look.state.is_dead() {
+                        continue;
+                    }
+                    let now = (self.clock)();
+                    let told = meter.percent;
+                    meter.read(now, look.cpu);
+                    let sampled = ProcessState::from(look.state);
+                    if state != Some(sampled) || told.abs_diff(meter.percent) >= 5 {
+                        state = Some(sampled);
+                        self.tell(ProcessFact {
+                            at: now,
+                            incarnation: Some(life.clone()),
+                            state: sampled,
+                            ended: None,
+                            busy_percent: meter.percent,
+                            stops_by_order: false,
+                            watched: true,
+                        });
+                    }
+                }
+                () = self.seen.closed() => break,
+            }
+        }
+        watching.abort();
+    }
+
+    fn step_fact(&self, life: &Incarnation, step: &ProcSeen, busy_percent: u32) -> ProcessFact {
+        ProcessFact {
+            at: step.at,
+            incarnation: Some(life.clone()),
+            state: step.state.into(),
+            ended: step.state.is_dead().then_some(step.ended),
+            busy_percent,
+            stops_by_order: false,
+            watched: true,
+        }
+    }
+}
+
+/// The share of a core that a process used over about the last second.
+#[derive(Debug, Default)]
+struct Meter {
+    readings: std::collections::VecDeque<(Timestamp, Duration)>,
+    percent: u32,
+}
+
+impl Meter {
+    fn read(&mut self, at: Timestamp, cpu: Duration) {
+        self.readings.push_back((at, cpu));
+        while self.readings.len() > 5 {
+            self.readings.pop_front();
+        }
+        if let Some((first_at, first_cpu)) = self.readings.front() {
+            let wall = at.since(*first_at).as_micros().max(1);
+            let used = cpu.saturating_sub(*first_cpu).as_micros();
+            self.percent = u32::try_from(used.saturating_mul(100) / wall).unwrap_or(u32::MAX);
+        }
+    }
+}
