@@ -18,7 +18,7 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::proc::{self, Look, ProcError, ProcState};
+use super::proc::{self, ProcError, ProcState};
 use crate::model::incarnation::Incarnation;
 use crate::model::process::Ended;
 use crate::model::time::Timestamp;
@@ -88,8 +88,9 @@ pub async fn watch(
     let mut told = None;
     let mut readable = false;
     let mut by = Witness::Routine;
+    let mut again = [].iter();
     loop {
-        let look = look_after(&life, by).await?;
+        let look = proc::look(&life)?;
         readable |= look.readable;
         let state = look.state;
         if told != Some(step(state)) {
@@ -117,8 +118,13 @@ pub async fn watch(
         if state.is_over() {
             return Ok(());
         }
+        let pause = again.next().copied();
         by = tokio::select! {
-            by = poll_fn(|context| eyes.poll(context)) => by,
+            by = poll_fn(|context| eyes.poll(context)) => {
+                again = LOOK_AGAIN.iter();
+                by
+            }
+            () = sleep(pause.unwrap_or_default()), if pause.is_some() => Witness::Thread,
             _ = routine.tick() => {
                 eyes.refill(state)?;
                 Witness::Routine
@@ -135,20 +141,6 @@ fn step(state: ProcState) -> ProcState {
     } else {
         ProcState::Running
     }
-}
-
-async fn look_after(life: &Incarnation, by: Witness) -> Result<Look, ProcError> {
-    let mut look = proc::look(life)?;
-    if by == Witness::Thread {
-        for pause in LOOK_AGAIN {
-            if look.state.is_dead() {
-                break;
-            }
-            sleep(pause).await;
-            look = proc::look(life)?;
-        }
-    }
-    Ok(look)
 }
 
 async fn collected(mut own: watch::Receiver<Option<Ended>>) -> Option<Ended> {
