@@ -6,6 +6,8 @@
 pub mod daemon;
 pub mod decide;
 pub mod model;
+/// The network: redirect, connections, addresses, announcements.
+pub mod net;
 /// Reads only.
 pub mod observe;
 /// The operating system's side of a local server.

@@ -1,0 +1,10 @@
+//! Drivers for the network: the redirect, connections, addresses and announcements.
+//!
+//! They read and write the kernel of one network namespace and decide nothing. What needs which
+//! capability: [`nft`], [`sockets`] and [`address`] need CAP_NET_ADMIN, [`announce`] CAP_NET_RAW.
+
+mod netlink;
+pub mod sockets;
+
+#[cfg(test)]
+mod namespace;
