@@ -3,6 +3,7 @@
 //! They read and write the kernel of one network namespace and decide nothing. What needs which
 //! capability: [`nft`], [`sockets`] and [`address`] need CAP_NET_ADMIN, [`announce`] CAP_NET_RAW.
 
+pub mod address;
 mod netlink;
 pub mod nft;
 pub mod sockets;
