@@ -4,6 +4,7 @@
 //! capability: [`nft`], [`sockets`] and [`address`] need CAP_NET_ADMIN, [`announce`] CAP_NET_RAW.
 
 pub mod address;
+pub mod announce;
 mod netlink;
 pub mod nft;
 pub mod sockets;
