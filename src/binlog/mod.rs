@@ -1,0 +1,17 @@
+//! Binary logs and relay logs as files: read without a server, and cut.
+//!
+//! Readers take any bytes without a panic. Whoever calls sees to it that the server is dead; who
+//! decides that a tail may be cut is the caller as well, here it is only refused where the files
+//! themselves forbid it.
+
+mod bytes;
+pub mod event;
+pub mod ghost;
+pub mod gtid_event;
+pub mod history;
+pub mod index;
+pub mod rows;
+pub mod walk;
+
+#[cfg(test)]
+mod fixture;
