@@ -5,12 +5,18 @@
 //! themselves forbid it.
 
 mod bytes;
+pub mod copy;
+pub mod cut;
 pub mod event;
 pub mod ghost;
 pub mod gtid_event;
 pub mod history;
 pub mod index;
+pub mod relay;
 pub mod rows;
+pub mod save;
+pub mod tail;
+pub mod undo;
 pub mod walk;
 
 #[cfg(test)]
