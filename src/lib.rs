@@ -5,3 +5,4 @@
 pub mod binlog;
 pub mod decide;
 pub mod model;
+pub mod runtime;

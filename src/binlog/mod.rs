@@ -8,6 +8,7 @@ mod bytes;
 pub mod copy;
 pub mod cut;
 pub mod event;
+pub mod exclusive;
 pub mod ghost;
 pub mod gtid_event;
 pub mod history;

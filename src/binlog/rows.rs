@@ -181,16 +181,17 @@ fn count_rows(
     };
     let mut counted = 0;
     while !body.is_empty() {
+        let left = body.rest().len();
         for present in std::iter::once(before).chain(after) {
             if !skip_row(present, columns, body)? {
                 return Ok(None);
             }
         }
-        counted += 1;
         // A row without a byte would be counted for ever.
-        if columns.is_empty() {
+        if body.rest().len() == left {
             return Ok(None);
         }
+        counted += 1;
     }
     Ok(Some(counted))
 }

@@ -83,3 +83,14 @@ fn what_cannot_be_counted_is_said() {
     );
     assert_eq!(compressed.uncounted_events, 1);
 }
+
+#[test]
+fn rows_without_a_byte_end() {
+    let mut counter = RowCounter::default();
+    counter
+        .take(&header(kind::TABLE_MAP), &map(&[3], &[]))
+        .unwrap();
+    let body = [7, 0, 0, 0, 0, 0, 1, 0, 1, 0, 9, 9];
+    counter.take(&header(kind::WRITE_ROWS_V1), &body).unwrap();
+    assert_eq!(counter.finish()[0].uncounted_events, 1);
+}

@@ -1,0 +1,3 @@
+//! The operating system's side of a local server.
+
+pub mod prepare;
