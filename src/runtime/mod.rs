@@ -1,13 +1,14 @@
-//! The operating system's side of a local server: its process, from start to death.
+//! The operating system's side of a local server: its process, from start to death, and its datadir.
 //!
 //! [`proc`] reads what the kernel says of a process, [`death`] makes its end an event, [`process`]
 //! starts and signals it, [`adopt`] finds it again after a restart of the daemon. [`log`] and
-//! [`port`] say why one did not start.
+//! [`port`] say why one did not start. [`prepare`] is whatever touches a datadir.
 
 pub mod adopt;
 pub mod death;
 pub mod log;
 pub mod port;
+pub mod prepare;
 pub mod proc;
 pub mod process;
 

@@ -1,0 +1,159 @@
+//! Relay logs: copied aside before anything may delete them, and where a MariaDB applier goes on.
+//!
+//! MariaDB in GTID mode deletes the relay logs at the start of either thread when both were
+//! stopped. `RELAY_LOG_FILE` and `RELAY_LOG_POS` are the one way to keep them, and they must name
+//! the first GTID event that was not applied: an earlier one is error 1950.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::copy::{self, FsError, failed};
+use super::index::{Index, IndexError};
+use super::walk::{FileError, Walk};
+use crate::model::gtid::{Gtid, GtidSet, Origin};
+
+/// Why relay logs were not copied or read.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// The index.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// A relay log.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The file system.
+    #[error(transparent)]
+    Fs(#[from] FsError),
+}
+
+/// A copied file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Copied {
+    /// Its name in the folder of the copies.
+    pub name: String,
+    /// Its bytes.
+    pub bytes: u64,
+}
+
+/// Where an applier goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RelayStart {
+    /// For `RELAY_LOG_FILE`.
+    pub file: String,
+    /// For `RELAY_LOG_POS`, in bytes.
+    pub position: u64,
+    /// The transaction there.
+    pub gtid: Gtid,
+}
+
+/// Copies the relay logs, their index and the server's notes about them into `to`, which exists
+/// only when it is complete: a second run finds it and changes nothing.
+///
+/// # Errors
+/// [`RelayError`].
+pub fn copy_aside(index: &Path, datadir: &Path, to: &Path) -> Result<Vec<Copied>, RelayError> {
+    if !to.exists() {
+        let part = to.with_added_extension("part");
+        if part.exists() {
+            fs::remove_dir_all(&part).map_err(failed("removing the unfinished", &part))?;
+        }
+        copy::make_folder(&part)?;
+        for file in files(index, datadir)? {
+            copy::copy(&file, &part.join(file.file_name().unwrap_or_default()))?;
+        }
+        copy::sync_file(&part)?;
+        copy::rename(&part, to)?;
+    }
+    list(to)
+}
+
+/// The relay logs with their index, and `master.info` and `relay-log.info` where the server keeps
+/// such files. A server without a relay index has no relay logs.
+fn files(index: &Path, datadir: &Path) -> Result<Vec<PathBuf>, RelayError> {
+    let mut all: Vec<PathBuf> = match Index::read(index, datadir) {
+        Ok(index) => index.files.into_iter().map(|file| file.path).collect(),
+        Err(IndexError::Empty { .. }) => Vec::new(),
+        Err(IndexError::Read { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            Vec::new()
+        }
+        Err(e) => return Err(e.into()),
+    };
+    all.push(index.to_owned());
+    let entries = fs::read_dir(datadir).map_err(failed("listing", datadir))?;
+    for entry in entries {
+        let path = entry.map_err(failed("listing", datadir))?.path();
+        let name = path
+            .file_name()
+            .map(|n| n.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let noted = name.starts_with("master") || name.starts_with("relay-log");
+        if noted && name.ends_with(".info") {
+            all.push(path);
+        }
+    }
+    all.retain(|path| path.exists());
+    Ok(all)
+}
+
+fn list(folder: &Path) -> Result<Vec<Copied>, RelayError> {
+    let mut copied = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed("listing", folder))? {
+        let entry = entry.map_err(failed("listing", folder))?;
+        let bytes = entry
+            .metadata()
+            .map_err(failed("looking at", &entry.path()))?
+            .len();
+        copied.push(Copied {
+            name: entry.file_name().to_string_lossy().into_owned(),
+            bytes,
+        });
+    }
+    copied.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(copied)
+}
+
+/// The first GTID event of MariaDB relay logs above `slave_pos` (`gtid_slave_pos`), which is the
+/// last sequence of each domain, whichever server wrote it. None when all was applied.
+///
+/// # Errors
+/// [`RelayError`].
+pub fn first_above(index: &Index, slave_pos: &GtidSet) -> Result<Option<RelayStart>, RelayError> {
+    for file in &index.files {
+        let wrong = |source| FileError {
+            path: file.path.clone(),
+            source,
+        };
+        let mut walk = Walk::open(&file.path)?;
+        while let Some(transaction) = walk.next().map_err(wrong)? {
+            if is_above(&transaction.gtid, slave_pos) {
+                let (file, position) = (file.name(), transaction.start);
+                return Ok(Some(RelayStart {
+                    file,
+                    position,
+                    gtid: transaction.gtid,
+                }));
+            }
+        }
+    }
+    Ok(None)
+}
+
+fn is_above(gtid: &Gtid, slave_pos: &GtidSet) -> bool {
+    let domain = |origin: &Origin| match origin {
+        Origin::Mariadb { domain, .. } => Some(*domain),
+        Origin::Mysql { .. } => None,
+    };
+    let same = slave_pos
+        .iter()
+        .filter(|(origin, _)| domain(origin) == domain(&gtid.origin));
+    same.filter_map(|(_, numbers)| numbers.last())
+        .all(|last| gtid.number > last)
+}
+
+#[cfg(test)]
+mod tests;

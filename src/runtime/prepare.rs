@@ -1,0 +1,228 @@
+//! `dualmasterd prepare NAME --order FILE`: everything that touches a datadir, run as the
+//! server's own user and apart from the daemon.
+//!
+//! The order is a file, the reply one line of JSON on standard output. Each step may be killed at
+//! any point and ordered again. Nothing is deleted that was not made here; what is removed by
+//! order is saved first. The daemon kills an order that takes too long; a server that such an
+//! order started to initialise a datadir keeps that datadir's lock, so the next order finds it.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::binlog::cut::{self, CutError, Outcome};
+use crate::binlog::exclusive::{self, ExclusiveError};
+use crate::binlog::index::{Index, IndexError};
+use crate::binlog::relay::{self, RelayError};
+use crate::binlog::tail::Refusal;
+use crate::binlog::{tail, undo};
+
+pub mod initialise;
+pub mod inspect;
+pub mod lock;
+pub mod order;
+
+use self::initialise::InitialiseError;
+pub use self::order::{Answer, Binaries, Failure, FailureKind, Marker, Order, Reply, Step};
+
+/// Why an order was not carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// The order file.
+    #[error("reading the order {path}")]
+    ReadOrder {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's answer.
+        source: io::Error,
+    },
+    /// Not an order of this version.
+    #[error("reading the order {path}")]
+    ParseOrder {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong in it.
+        source: serde_json::Error,
+    },
+    /// The daemon and this binary are of different versions.
+    #[error("the order {path} has version {found}, this binary knows version {known}")]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// The order's.
+        found: u32,
+        /// Ours.
+        known: u32,
+    },
+    /// The order is for another server than the command line names.
+    #[error("the order {path} is for {found}, not for {name}")]
+    Name {
+        /// The file.
+        path: PathBuf,
+        /// The order's.
+        found: String,
+        /// The command line's.
+        name: String,
+    },
+    /// The server is not dead.
+    #[error("process {pid} uses the datadir {datadir}: it holds the lock of ibdata1")]
+    Running {
+        /// The datadir.
+        datadir: PathBuf,
+        /// The process; 0 or less when it cannot be seen from here.
+        pid: i32,
+    },
+    /// Finding out whether the server is dead failed.
+    #[error("testing whether a server uses the datadir {datadir}")]
+    Lock {
+        /// The datadir.
+        datadir: PathBuf,
+        /// The operating system's answer.
+        source: io::Error,
+    },
+    /// Making a datadir.
+    #[error(transparent)]
+    Initialise(#[from] InitialiseError),
+    /// The binary logs must not be cut, or say nothing certain.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Cutting.
+    #[error(transparent)]
+    Cut(CutError),
+    /// Saving what only this server has.
+    #[error(transparent)]
+    Exclusive(#[from] ExclusiveError),
+    /// The list of binary logs.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The relay logs.
+    #[error(transparent)]
+    Relay(#[from] RelayError),
+}
+
+impl From<CutError> for PrepareError {
+    fn from(error: CutError) -> Self {
+        match error {
+            CutError::Refused(refusal) => Self::Refused(refusal),
+            CutError::Index(error) => Self::Index(error),
+            other @ (CutError::Save(_) | CutError::Fs(_) | CutError::Changed { .. }) => {
+                Self::Cut(other)
+            }
+        }
+    }
+}
+
+/// Carries out the order for the server `name` and prints the reply. Exit code 0 with an
+/// [`Answer`], 1 with a [`Failure`].
+pub fn run(name: &str, order_path: &Path) -> ExitCode {
+    let reply = match read(name, order_path).and_then(|order| carry_out(&order)) {
+        Ok(answer) => Reply::Answer(Box::new(answer)),
+        Err(error) => Reply::Failure(Failure::of(&error)),
+    };
+    let line = serde_json::to_string(&reply).unwrap_or_else(|e| {
+        format!(r#"{{"failure":{{"kind":"failed","message":"writing the reply: {e}"}}}}"#)
+    });
+    let printed = writeln!(io::stdout().lock(), "{line}");
+    match (reply, printed) {
+        (Reply::Answer(_), Ok(())) => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+/// Reads an order.
+///
+/// # Errors
+/// [`PrepareError`]: unreadable, another version, another server's.
+pub fn read(name: &str, path: &Path) -> Result<Order, PrepareError> {
+    let text = fs::read(path).map_err(|source| PrepareError::ReadOrder {
+        path: path.to_owned(),
+        source,
+    })?;
+    let order: Order =
+        serde_json::from_slice(&text).map_err(|source| PrepareError::ParseOrder {
+            path: path.to_owned(),
+            source,
+        })?;
+    let path = path.to_owned();
+    if order.version != order::VERSION {
+        let (found, known) = (order.version, order::VERSION);
+        return Err(PrepareError::Version { path, found, known });
+    }
+    if order.name != name {
+        return Err(PrepareError::Name {
+            path,
+            found: order.name,
+            name: name.to_owned(),
+        });
+    }
+    Ok(order)
+}
+
+/// Carries out an order in this process.
+///
+/// # Errors
+/// [`PrepareError`].
+pub fn carry_out(order: &Order) -> Result<Answer, PrepareError> {
+    let datadir = &order.datadir;
+    let binlog = || Index::read(&order.binlog_index, datadir);
+    match &order.step {
+        Step::Inspect {} => Ok(Answer::Inspected(inspect::inspect(datadir))),
+        Step::Initialise { marker, options } => {
+            initialise::initialise(order, marker, options).map_err(Into::into)
+        }
+        Step::Cut { known, save_to } => {
+            refuse_running(datadir)?;
+            match cut::cut(&order.binlog_index, datadir, known, order.family, save_to)? {
+                Outcome::NothingMissing => Ok(Answer::NothingMissing),
+                Outcome::Cut(plan) => Ok(Answer::Cut {
+                    plan,
+                    saved: save_to.clone(),
+                }),
+            }
+        }
+        Step::UndoCut { saved } => {
+            refuse_running(datadir)?;
+            Ok(Answer::CutUndone {
+                undone: undo::undo(saved, datadir)?,
+            })
+        }
+        Step::SaveTail { known, save_to } => {
+            let found = exclusive::save(&binlog()?, known, save_to)?;
+            Ok(Answer::TailSaved {
+                found,
+                saved: save_to.clone(),
+            })
+        }
+        Step::Lacks { known } => Ok(Answer::Lacks {
+            gtids: tail::lacks(&binlog()?, known)?,
+        }),
+        Step::CopyRelay { to } => {
+            let files = relay::copy_aside(&order.relay_index, datadir, to)?;
+            Ok(Answer::RelayCopied { files })
+        }
+        Step::RelayStart { slave_pos } => {
+            let index = Index::read(&order.relay_index, datadir)?;
+            Ok(Answer::RelayStart {
+                start: relay::first_above(&index, slave_pos)?,
+            })
+        }
+    }
+}
+
+fn refuse_running(datadir: &Path) -> Result<(), PrepareError> {
+    match lock::holder(datadir) {
+        Ok(None) => Ok(()),
+        Ok(Some(pid)) => Err(PrepareError::Running {
+            datadir: datadir.to_owned(),
+            pid,
+        }),
+        Err(source) => Err(PrepareError::Lock {
+            datadir: datadir.to_owned(),
+            source,
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,250 @@
+//! Orders and replies, as they stand in files and on standard output.
+
+use std::error::Error;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::PrepareError;
+use super::initialise::InitialiseError;
+use super::inspect::Datadir;
+use crate::binlog::exclusive::{Exclusive, ExclusiveError};
+use crate::binlog::relay::{Copied, RelayStart};
+use crate::binlog::tail::CutPlan;
+use crate::model::gtid::GtidSet;
+use crate::model::server::Family;
+
+/// The version of [`Order`] and [`Reply`]; it rises with each change of their form.
+pub const VERSION: u32 = 1;
+
+/// What is to be done to one server's datadir.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Order {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The server's name in the configuration; it must be the command line's.
+    pub name: String,
+    /// The server's family.
+    pub family: Family,
+    /// The datadir.
+    pub datadir: PathBuf,
+    /// The server's programs.
+    pub server: Binaries,
+    /// The rendered option file.
+    pub defaults_file: PathBuf,
+    /// The index of the binary logs.
+    pub binlog_index: PathBuf,
+    /// The index of the relay logs.
+    pub relay_index: PathBuf,
+    /// What to do.
+    pub step: Step,
+}
+
+/// The programs of a server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Binaries {
+    /// `mysqld` or `mariadbd`.
+    pub server: PathBuf,
+    /// `mariadb-install-db`; MySQL's server initialises by itself.
+    pub install_db: Option<PathBuf>,
+}
+
+/// One thing to do. Each may be ordered again after it was interrupted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Step {
+    /// Say what is in the datadir.
+    Inspect {},
+    /// Make the datadir, unless it is there and ours.
+    Initialise {
+        /// Who makes it.
+        marker: Marker,
+        /// Further options for the server while it initialises.
+        options: Vec<String>,
+    },
+    /// Save, then cut off the tail of the binary log that is not in `known`. The server is dead.
+    Cut {
+        /// What the peer executed or received.
+        known: GtidSet,
+        /// A folder for this cut alone.
+        save_to: PathBuf,
+    },
+    /// Put a tail back that was cut off. The server is dead.
+    UndoCut {
+        /// The folder of the cut.
+        saved: PathBuf,
+    },
+    /// Save the transactions that are not in `known`, and change nothing.
+    SaveTail {
+        /// What the peer executed or received.
+        known: GtidSet,
+        /// A folder for this purpose alone.
+        save_to: PathBuf,
+    },
+    /// Say which transactions of the files are not in `known`.
+    Lacks {
+        /// What the standby executed, and received where that can still be applied.
+        known: GtidSet,
+    },
+    /// Copy relay logs, their index and the server's notes about them.
+    CopyRelay {
+        /// A folder that does not exist yet.
+        to: PathBuf,
+    },
+    /// Find where a MariaDB applier goes on in its relay logs.
+    RelayStart {
+        /// `gtid_slave_pos`.
+        slave_pos: GtidSet,
+    },
+}
+
+/// Who made a datadir: the file `.dualmasterd.json` in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Marker {
+    /// The pair's name.
+    pub pair: String,
+    /// The member's name.
+    pub member: String,
+    /// The server's family.
+    pub family: Family,
+}
+
+/// The one line on standard output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Reply {
+    /// Done.
+    Answer(Box<Answer>),
+    /// Not done.
+    Failure(Failure),
+}
+
+/// What was done or found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Answer {
+    /// What is in the datadir.
+    Inspected(Datadir),
+    /// The datadir is there and ours.
+    Initialised {
+        /// It was made by this order; false: it was there.
+        made: bool,
+    },
+    /// The tail has nothing unknown.
+    NothingMissing,
+    /// The tail is cut off.
+    Cut {
+        /// What was cut.
+        plan: Box<CutPlan>,
+        /// Where it is saved.
+        saved: PathBuf,
+    },
+    /// The tail is put back.
+    CutUndone {
+        /// False: there was no cut, or it had been undone.
+        undone: bool,
+    },
+    /// The unknown transactions are saved.
+    TailSaved {
+        /// What was found.
+        found: Exclusive,
+        /// Where it is saved.
+        saved: PathBuf,
+    },
+    /// The unknown transactions.
+    Lacks {
+        /// Empty: the files hold nothing unknown.
+        gtids: GtidSet,
+    },
+    /// The relay logs are copied.
+    RelayCopied {
+        /// The copies.
+        files: Vec<Copied>,
+    },
+    /// Where the applier goes on.
+    RelayStart {
+        /// None: everything in the relay logs was applied.
+        start: Option<RelayStart>,
+    },
+}
+
+/// Why an order was not carried out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// What the daemon distinguishes.
+    pub kind: FailureKind,
+    /// The error with its causes.
+    pub message: String,
+    /// The server's last log lines, where a server was started.
+    #[serde(default)]
+    pub log: Vec<String>,
+}
+
+/// The kinds of failure that are treated differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// The files forbid the cut, or say nothing certain.
+    Refused,
+    /// A process uses the datadir: the order comes too early.
+    Running,
+    /// The datadir is someone else's or holds something else.
+    Foreign,
+    /// The server's own program failed.
+    Server,
+    /// The order is not one for this binary.
+    Order,
+    /// Anything else, as a full disk.
+    Failed,
+}
+
+impl Failure {
+    /// Tells an error with its causes.
+    pub fn of(error: &PrepareError) -> Self {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            message = format!("{message}: {error}");
+            cause = error.source();
+        }
+        let mut log = Vec::new();
+        if let PrepareError::Initialise(InitialiseError::Server { log: lines, .. }) = error {
+            log.clone_from(lines);
+        }
+        Self {
+            kind: kind(error),
+            message,
+            log,
+        }
+    }
+}
+
+fn kind(error: &PrepareError) -> FailureKind {
+    match error {
+        PrepareError::Refused(_) | PrepareError::Exclusive(ExclusiveError::Refused(_)) => {
+            FailureKind::Refused
+        }
+        PrepareError::Running { .. } => FailureKind::Running,
+        PrepareError::Initialise(error) => match error {
+            InitialiseError::StillMaking { .. } => FailureKind::Running,
+            InitialiseError::Taken { .. } => FailureKind::Foreign,
+            InitialiseError::Server { .. }
+            | InitialiseError::Spawn { .. }
+            | InitialiseError::NoInstaller { .. } => FailureKind::Server,
+            InitialiseError::Fs(_) | InitialiseError::Marker(_) => FailureKind::Failed,
+        },
+        PrepareError::ReadOrder { .. }
+        | PrepareError::ParseOrder { .. }
+        | PrepareError::Version { .. }
+        | PrepareError::Name { .. } => FailureKind::Order,
+        PrepareError::Lock { .. }
+        | PrepareError::Cut(_)
+        | PrepareError::Exclusive(_)
+        | PrepareError::Index(_)
+        | PrepareError::Relay(_) => FailureKind::Failed,
+    }
+}
