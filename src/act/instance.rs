@@ -1,0 +1,284 @@
+//! Files and processes of one member: written, initialised, started, killed, walked through, cut.
+//!
+//! The daemon itself never touches a datadir: `dualmasterd prepare` does, as the server's user.
+
+use std::io;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::net::UnixStream;
+use tokio::process::Command;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::{sleep, timeout};
+
+use super::files;
+use crate::config::{MemberSettings, PairSettings};
+use crate::model::action::{ActionError, Brought, Removed};
+use crate::model::gtid::GtidSet;
+use crate::model::incarnation::Incarnation;
+use crate::runtime::log::tail_log;
+use crate::runtime::prepare::{
+    self, Answer, Binaries, FailureKind, Marker, Order, Reply, Step as PrepareStep,
+};
+use crate::runtime::process::{
+    self, Identity, ServerCommand, Signal, SignalError, Spawned, defaults_argument,
+};
+
+/// Longest run of `prepare`: a MySQL initialisation on a slow disk, or a walk through many gigabytes.
+const PREPARE_WITHIN: Duration = Duration::from_secs(300);
+/// A started server that neither ends nor answers for this long is taken as recovering.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+/// Lines of the server's log that go with a failure.
+const LAST_WORDS: usize = 12;
+
+/// What is done to one member's files and process.
+#[derive(Debug)]
+pub struct InstanceHands {
+    pair: String,
+    home: PathBuf,
+    member: MemberSettings,
+    started: UnboundedSender<Spawned>,
+}
+
+type Done = Result<Brought, ActionError>;
+
+impl InstanceHands {
+    /// The hands for `member`; servers that they start are told to `started`.
+    pub fn new(
+        pair: &PairSettings,
+        member: &MemberSettings,
+        started: UnboundedSender<Spawned>,
+    ) -> Self {
+        Self {
+            pair: pair.policy.pair.clone(),
+            home: pair.home.clone(),
+            member: member.clone(),
+            started,
+        }
+    }
+
+    /// Puts the rendered configuration in its place, with the folders that the server needs.
+    pub fn write_files(&self) -> Done {
+        let member = &self.member;
+        let made = files::folder(&self.home, 0o711, None)
+            .and_then(|()| self.own_folder(&member.home, 0o750))
+            .and_then(|()| self.own_folder(&member.run_dir, 0o755))
+            .and_then(|()| {
+                files::write(&member.cnf, crate::decide::render::render(&member.server).as_bytes(), 0o644)
+            });
+        made.map(|()| Brought::Nothing)
+            .map_err(|error| failed("write", &member.cnf, &error))
+    }
+
+    fn own_folder(&self, path: &Path, mode: u32) -> io::Result<()> {
+        files::folder(path, mode, Some((self.member.account.uid, self.member.account.gid)))
+    }
+
+    /// Creates the datadir, unless it is there and ours.
+    pub async fn initialise(&self) -> Done {
+        let marker = Marker {
+            pair: self.pair.clone(),
+            member: self.member.name.clone(),
+            family: self.member.server.family,
+        };
+        let options = Vec::new();
+        self.prepare(PrepareStep::Initialise { marker, options }).await?;
+        Ok(Brought::Nothing)
+    }
+
+    /// What stands in the datadir.
+    pub async fn inspect(&self) -> Result<prepare::inspect::Datadir, ActionError> {
+        match self.prepare(PrepareStep::Inspect {}).await? {
+            Answer::Inspected(datadir) => Ok(datadir),
+            other => Err(odd(&other)),
+        }
+    }
+
+    /// Which transactions the dead server's files hold beyond `known`.
+    pub async fn walk(&self, known: &GtidSet) -> Done {
+        match self.prepare(PrepareStep::Lacks { known: known.clone() }).await? {
+            Answer::Lacks { gtids } => Ok(Brought::Lacking(gtids)),
+            other => Err(odd(&other)),
+        }
+    }
+
+    /// Saves and cuts off the tail beyond `known`.
+    pub async fn cut(&self, life: &Incarnation, known: &GtidSet) -> Done {
+        let save_to = self.saved(&format!("tail-{}-{}", life.pid, life.started))?;
+        let step = PrepareStep::Cut { known: known.clone(), save_to };
+        match self.prepare(step).await? {
+            Answer::NothingMissing => Ok(Brought::Removed(Removed::default())),
+            Answer::Cut { plan, saved } => Ok(Brought::Removed(Removed {
+                gtids: plan.gtids(),
+                rows: plan.rows_by_table(),
+                saved_to: saved.display().to_string(),
+            })),
+            other => Err(odd(&other)),
+        }
+    }
+
+    /// Copies the relay logs aside.
+    pub async fn save_relay(&self) -> Done {
+        let to = self.saved("relay")?;
+        self.prepare(PrepareStep::CopyRelay { to }).await?;
+        Ok(Brought::Nothing)
+    }
+
+    /// A folder of the server's own for what is saved before something removes it.
+    fn saved(&self, name: &str) -> Result<PathBuf, ActionError> {
+        let folder = self.member.home.join("saved");
+        self.own_folder(&folder, 0o750).map_err(|error| failed("make", &folder, &error))?;
+        Ok(folder.join(name))
+    }
+
+    /// Starts the server, and waits until it answers at its socket or ends.
+    pub async fn start(&self) -> Done {
+        let member = &self.member;
+        let server = &member.server;
+        self.own_folder(&member.run_dir, 0o755)
+            .map_err(|error| failed("make", &member.run_dir, &error))?;
+        let command = ServerCommand {
+            program: member.binary.clone(),
+            args: vec![defaults_argument(&member.cnf)],
+            env: Vec::new(),
+            datadir: server.datadir.clone(),
+            log: server.log.clone(),
+            identity: self.identity(),
+        };
+        let spawned = process::spawn(&command).map_err(|error| ActionError::Failed(chain(&error)))?;
+        let mut ended = spawned.ended.clone();
+        let life = spawned.life.clone();
+        let _ = self.started.send(Spawned { life: spawned.life, ended: spawned.ended });
+        let answers = async {
+            while UnixStream::connect(&server.socket).await.is_err() {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::select! {
+            Ok(how) = ended.wait_for(Option::is_some) => {
+                let how = *how;
+                let words = tail_log(&server.log, LAST_WORDS).unwrap_or_default().join("\n");
+                Err(ActionError::Failed(format!("the server {} ended at its start ({how:?}):\n{words}", life.pid)))
+            }
+            _ = timeout(ANSWERS_WITHIN, answers) => Ok(Brought::Nothing),
+        }
+    }
+
+    /// Whom the server runs as, where we may choose.
+    fn identity(&self) -> Option<Identity> {
+        let account = &self.member.account;
+        nix::unistd::geteuid().is_root().then(|| Identity {
+            uid: account.uid,
+            gid: account.gid,
+            groups: Vec::new(),
+        })
+    }
+
+    /// SIGKILL to this life alone.
+    pub fn kill(&self, life: &Incarnation) -> Done {
+        match process::signal(life, Signal::Kill) {
+            Ok(()) | Err(SignalError::Gone { .. }) => Ok(Brought::Nothing),
+            Err(error) => Err(ActionError::Failed(chain(&error))),
+        }
+    }
+
+    /// The port at which its clients are connected.
+    pub fn port(&self) -> u16 {
+        self.member.server.port
+    }
+
+    /// Runs `prepare` as the server's user, with this order.
+    async fn prepare(&self, step: PrepareStep) -> Result<Answer, ActionError> {
+        let member = &self.member;
+        let order = Order {
+            version: prepare::order::VERSION,
+            name: format!("{}.{}", self.pair, member.name),
+            family: member.server.family,
+            datadir: member.server.datadir.clone(),
+            server: Binaries {
+                server: member.binary.clone(),
+                install_db: member.install_db.clone(),
+            },
+            defaults_file: member.cnf.clone(),
+            binlog_index: member.server.datadir.join(crate::decide::render::BINLOG_INDEX),
+            relay_index: member.server.datadir.join(crate::decide::render::RELAY_INDEX),
+            step,
+        };
+        self.own_folder(&member.home, 0o750).map_err(|error| failed("make", &member.home, &error))?;
+        let file = member.home.join("order.json");
+        let text = serde_json::to_vec(&order).map_err(|error| ActionError::Failed(error.to_string()))?;
+        files::write(&file, &text, 0o600)
+            .and_then(|()| chown(&file, Some(member.account.uid), Some(member.account.gid)))
+            .map_err(|error| failed("write", &file, &error))?;
+        let reply = self.run_prepare(&order.name, &file).await?;
+        match reply {
+            Reply::Answer(answer) => Ok(*answer),
+            Reply::Failure(failure) => {
+                let mut text = failure.message;
+                for line in failure.log {
+                    text.push('\n');
+                    text.push_str(&line);
+                }
+                Err(match failure.kind {
+                    FailureKind::Refused | FailureKind::Foreign => ActionError::Refused(text),
+                    FailureKind::Running
+                    | FailureKind::Server
+                    | FailureKind::Order
+                    | FailureKind::Failed => ActionError::Failed(text),
+                })
+            }
+        }
+    }
+
+    async fn run_prepare(&self, name: &str, order: &Path) -> Result<Reply, ActionError> {
+        // Through /proc, because the server's user may not enter the folder that our binary lies in.
+        let mut command = Command::new("/proc/self/exe");
+        command.arg("prepare").arg(name).arg("--order").arg(order);
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.current_dir("/").kill_on_drop(true);
+        if nix::unistd::geteuid().is_root() {
+            command.uid(self.member.account.uid).gid(self.member.account.gid);
+        }
+        let attempt = async {
+            let mut child = command.spawn()?;
+            let mut said = String::new();
+            let mut complaint = String::new();
+            if let (Some(out), Some(err)) = (child.stdout.as_mut(), child.stderr.as_mut()) {
+                let (mut out, mut err) = (out.take(1 << 22), err.take(1 << 14));
+                tokio::try_join!(out.read_to_string(&mut said), err.read_to_string(&mut complaint))?;
+            }
+            child.wait().await?;
+            Ok::<_, io::Error>((said, complaint))
+        };
+        let (said, complaint) = timeout(PREPARE_WITHIN, attempt)
+            .await
+            .map_err(|_| ActionError::Failed(format!("prepare {name} was not done after {PREPARE_WITHIN:?}")))?
+            .map_err(|error| ActionError::Failed(format!("cannot run prepare {name}: {error}")))?;
+        serde_json::from_str(said.trim()).map_err(|error| {
+            ActionError::Failed(format!("prepare {name} answered oddly ({error}): {said}{complaint}"))
+        })
+    }
+}
+
+fn odd(answer: &Answer) -> ActionError {
+    ActionError::Failed(format!("prepare answered another question: {answer:?}"))
+}
+
+fn failed(attempted: &str, path: &Path, error: &io::Error) -> ActionError {
+    ActionError::Failed(format!("cannot {attempted} {}: {error}", path.display()))
+}
+
+/// An error with its causes, on one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,123 @@
+//! How a new fact, an outcome or an answer of the store enters the one view of the world.
+
+use crate::act::Ended;
+use crate::model::action::Outcome;
+use crate::model::facts::{Facts, MemberFacts, Work};
+use crate::model::member::Side;
+use crate::model::probe::{ProbeError, ProbeFact};
+use crate::model::process::ProcessFact;
+use crate::model::time::Timestamp;
+use crate::observe::{ProbeKind, Seen};
+use crate::runtime::proc;
+
+/// Takes a fact in. Returns whether it may change a decision: an answer that only repeats that all is
+/// well need not wake the loop.
+pub(super) fn seen(facts: &mut Facts, new: Seen) -> bool {
+    match new {
+        Seen::Process(side, process) => take_process(&mut facts.members[side], process),
+        Seen::Instance(side, instance) => facts.members[side].instance = Some(instance),
+        Seen::Look(side, look) => take_look(&mut facts.members[side], *look),
+        Seen::Probe(side, kind, fact) => return take_probe(facts, side, kind, fact),
+        Seen::Endpoint(endpoint) => facts.endpoint = Some(endpoint),
+    }
+    true
+}
+
+/// What was found out of one life stays true of it.
+fn take_process(member: &mut MemberFacts, mut process: ProcessFact) {
+    if let Some(before) = &member.process
+        && before.incarnation == process.incarnation
+    {
+        process.stops_by_order |= before.stops_by_order;
+        process.ended = process.ended.or(before.ended);
+        process.watched |= before.watched;
+    }
+    member.process = Some(process);
+}
+
+fn take_look(
+    member: &mut MemberFacts,
+    look: Result<crate::model::server::ServerFact, ProbeError>,
+) {
+    match look {
+        Ok(look) => {
+            member.server = Some(look);
+            member.server_error = None;
+        }
+        Err(error) => {
+            note_order(member, &error);
+            member.server_error = Some(error);
+        }
+    }
+}
+
+fn take_probe(facts: &mut Facts, side: Side, kind: ProbeKind, fact: ProbeFact) -> bool {
+    let member = &mut facts.members[side];
+    if let Some(error) = &fact.error {
+        note_order(member, error);
+    } else if kind == ProbeKind::Login {
+        forgive(member, &fact);
+    }
+    let probes = &mut member.probes;
+    let slot = match kind {
+        ProbeKind::Ping => &mut probes.ping,
+        ProbeKind::LocalWrite => &mut probes.local_write,
+        ProbeKind::Heartbeat => &mut probes.heartbeat,
+        ProbeKind::Login => &mut probes.login,
+        ProbeKind::Disk => &mut probes.disk,
+    };
+    let was_well = slot.pending_since.is_none() && slot.error.is_none();
+    let is_well = fact.pending_since.is_none() && fact.error.is_none();
+    *slot = fact;
+    !(was_well && is_well)
+}
+
+/// A session that ends, or a login that is refused, while `/proc` shows no exiting flag: the server
+/// stops by order. A killed server's sockets close only after that flag is up.
+fn note_order(member: &mut MemberFacts, error: &ProbeError) {
+    let Some(process) = member.process.as_mut().filter(|_| error.lost) else {
+        return;
+    };
+    let Some(life) = process.living() else { return };
+    if proc::look(life).is_ok_and(|look| !look.state.is_dead()) {
+        process.stops_by_order = true;
+    }
+}
+
+/// A server that lets somebody in again does not stop: a session of ours was ended by hand.
+fn forgive(member: &mut MemberFacts, login: &ProbeFact) {
+    let lost_at = member.server_error.as_ref().map_or(Timestamp::BOOT, |error| error.at);
+    if let Some(process) = &mut member.process
+        && process.lives()
+        && login.last_ok_sent.is_some_and(|sent| sent > lost_at && sent > process.at)
+    {
+        process.stops_by_order = false;
+    }
+}
+
+/// Takes in how an action ended.
+pub(super) fn ended(facts: &mut Facts, ended: Ended) {
+    let (side, kind) = (ended.step.action.side(), ended.step.action.kind());
+    let work = work(facts, side);
+    let before = work.ended.get(&kind).map_or(0, |outcome| outcome.failures);
+    let failures = if ended.result.is_err() { before + 1 } else { 0 };
+    work.running.remove(&kind);
+    work.ended.insert(
+        kind,
+        Outcome {
+            action: ended.step.action,
+            begun: ended.begun,
+            at: ended.at,
+            result: ended.result,
+            failures,
+        },
+    );
+}
+
+/// The work at a member, or at the pair's own things.
+pub(super) fn work(facts: &mut Facts, side: Option<Side>) -> &mut Work {
+    match side {
+        Some(side) => &mut facts.members[side].work,
+        None => &mut facts.pair,
+    }
+}

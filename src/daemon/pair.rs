@@ -1,0 +1,318 @@
+//! The loop of one pair: wait for a fact, decide, store, act, report.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::absorb;
+use super::clock::{self, Alarm};
+use crate::act::{Actor, Ended};
+use crate::decide::{self, Decision, Watch};
+use crate::model::action::Step;
+use crate::model::facts::Facts;
+use crate::model::memory::{Durable, Memory};
+use crate::model::policy::Policy;
+use crate::model::request::{Reply, Request};
+use crate::model::time::Timestamp;
+use crate::observe::Seen;
+use crate::store::slots::{Slots, SlotsError};
+use crate::store::writer::{StoreWriter, Stored};
+
+/// Everything that wakes the loop.
+pub(super) struct Inbox {
+    pub(super) seen: UnboundedReceiver<Seen>,
+    pub(super) ended: UnboundedReceiver<Ended>,
+    pub(super) asked: mpsc::Receiver<(Request, oneshot::Sender<Reply>)>,
+    pub(super) policy: watch::Receiver<Policy>,
+    pub(super) stop: watch::Receiver<bool>,
+}
+
+/// Whom a decision is told to.
+pub(super) trait Audience {
+    /// Called after every decision, with what led to it.
+    fn told(&mut self, policy: &Policy, facts: &Facts, decision: &Decision);
+    /// Called when an action ended.
+    fn ended(&mut self, ended: &Ended);
+}
+
+/// One pair.
+pub(super) struct Pair<A> {
+    policy: Policy,
+    memory: Memory,
+    facts: Facts,
+    store: Store,
+    actor: Actor,
+    watch: watch::Sender<Watch>,
+    waiting: BTreeMap<u64, oneshot::Sender<Reply>>,
+    next_request: u64,
+    alarm: Alarm,
+    /// When the loop has to have run again at the latest.
+    due: Timestamp,
+    audience: A,
+}
+
+/// The durable memory on its way to the disk.
+struct Store {
+    writer: StoreWriter,
+    answers: UnboundedReceiver<Stored>,
+    submitted: Durable,
+    in_flight: BTreeMap<u64, Durable>,
+    token: u64,
+}
+
+/// Why a pair cannot be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum PairError {
+    /// Its state file.
+    #[error("the state of pair `{pair}` cannot be used")]
+    State {
+        /// The pair.
+        pair: String,
+        /// Why.
+        source: SlotsError,
+    },
+    /// Its state file holds something this version does not understand.
+    #[error("the state of pair `{pair}` in {file} cannot be understood; it was left as it is")]
+    Understand {
+        /// The pair.
+        pair: String,
+        /// The file.
+        file: String,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The system refused something that every daemon needs.
+    #[error("cannot {attempted} for pair `{pair}`")]
+    System {
+        /// The pair.
+        pair: String,
+        /// What was tried.
+        attempted: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Opens a pair's state file and reads what was remembered.
+///
+/// # Errors
+/// See [`PairError`].
+pub(super) fn open_state(pair: &str, file: &Path) -> Result<(Slots, Durable), PairError> {
+    let (slots, payload) = Slots::open(file).map_err(|source| PairError::State {
+        pair: pair.to_owned(),
+        source,
+    })?;
+    let durable = match payload {
+        Some(payload) => serde_json::from_slice(&payload).map_err(|source| PairError::Understand {
+            pair: pair.to_owned(),
+            file: file.display().to_string(),
+            source,
+        })?,
+        None => Durable::default(),
+    };
+    Ok((slots, durable))
+}
+
+impl<A: Audience> Pair<A> {
+    /// A pair whose loop has not run yet.
+    ///
+    /// # Errors
+    /// The system refused a thread, a timer or `/proc`.
+    pub(super) fn new(
+        policy: Policy,
+        slots: Slots,
+        durable: Durable,
+        actor: Actor,
+        watch: watch::Sender<Watch>,
+        audience: A,
+    ) -> Result<Self, PairError> {
+        let refused = |attempted| {
+            let pair = policy.pair.clone();
+            move |source| PairError::System { pair, attempted, source }
+        };
+        let boot = crate::runtime::proc::boot_id()
+            .map_err(|error| refused("read the boot id")(std::io::Error::other(error)))?;
+        let (writer, answers) =
+            StoreWriter::start(slots).map_err(refused("start the storing thread"))?;
+        let alarm = Alarm::new().map_err(refused("make a timer"))?;
+        let now = clock::now();
+        let mut facts = Facts::unseen(now, boot);
+        facts.stored = Some(durable.clone());
+        Ok(Self {
+            memory: Memory::after_start(durable.clone(), now),
+            facts,
+            store: Store {
+                writer,
+                answers,
+                submitted: durable,
+                in_flight: BTreeMap::new(),
+                token: 0,
+            },
+            actor,
+            watch,
+            waiting: BTreeMap::new(),
+            next_request: 0,
+            alarm,
+            due: now,
+            audience,
+            policy,
+        })
+    }
+
+    /// Runs until the daemon may exit, or `stop` has been asked for so long ago that it must.
+    pub(super) async fn run(mut self, mut inbox: Inbox) {
+        loop {
+            self.look_at_clock();
+            let decision = decide::decide(&self.policy, &self.memory, &self.facts);
+            let may_exit = decision.may_exit;
+            self.obey(decision);
+            if may_exit && self.store.in_flight.is_empty() {
+                break;
+            }
+            while !self.hear(&mut inbox).await {}
+            while self.hear_more(&mut inbox) {}
+        }
+        self.store.writer.finish();
+    }
+
+    /// Reads the time once for this round; a round that comes late voids what was missed meanwhile.
+    fn look_at_clock(&mut self) {
+        let now = clock::now();
+        if now.since(self.due) > self.policy.hang.interval {
+            self.facts.late_at = Some(now);
+        }
+        self.facts.now = now;
+        let wall = clock::wall().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        self.facts.wall_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
+    }
+
+    /// Remembers, stores, acts and reports, in this order.
+    fn obey(&mut self, decision: Decision) {
+        self.actor
+            .set_epoch(decision.memory.durable.register.as_ref().map_or(0, |register| register.epoch));
+        self.store.keep(&decision.memory.durable);
+        for step in &decision.plan {
+            self.begin(step);
+        }
+        for reply in &decision.replies {
+            if let Some(waiting) = self.waiting.remove(&reply.id) {
+                let _ = waiting.send(reply.clone());
+            }
+        }
+        self.facts.requests.clear();
+        self.watch.send_if_modified(|watch| {
+            let changed = *watch != decision.watch;
+            *watch = decision.watch;
+            changed
+        });
+        self.audience.told(&self.policy, &self.facts, &decision);
+        self.set_alarm(decision.wake_at);
+        self.memory = decision.memory;
+    }
+
+    fn begin(&mut self, step: &Step) {
+        let work = absorb::work(&mut self.facts, step.action.side());
+        if work.running.insert(step.action.kind()) {
+            self.actor.begin(step.clone());
+        }
+    }
+
+    /// The loop runs at least once per probe interval, so that it notices when it did not.
+    fn set_alarm(&mut self, wake_at: Timestamp) {
+        self.due = wake_at.min(self.facts.now + self.policy.hang.interval);
+        if let Err(error) = self.alarm.set(self.due) {
+            tracing::error!(%error, "cannot set the timer");
+        }
+    }
+
+    /// Waits for one event. Returns whether to decide anew.
+    async fn hear(&mut self, inbox: &mut Inbox) -> bool {
+        tokio::select! {
+            biased;
+            Some(seen) = inbox.seen.recv() => self.take_seen(seen),
+            Some(ended) = inbox.ended.recv() => self.take_ended(ended),
+            Some(stored) = self.store.answers.recv() => self.take_stored(&stored),
+            Some((request, reply)) = inbox.asked.recv() => self.take_request(request, reply),
+            Ok(()) = inbox.policy.changed() => {
+                self.policy = inbox.policy.borrow_and_update().clone();
+                true
+            }
+            Ok(()) = inbox.stop.changed() => {
+                self.facts.stopping = *inbox.stop.borrow_and_update();
+                true
+            }
+            _ = self.alarm.wait() => true,
+        }
+    }
+
+    /// Takes in what has already come, so that one decision sees all of it.
+    fn hear_more(&mut self, inbox: &mut Inbox) -> bool {
+        if let Ok(seen) = inbox.seen.try_recv() {
+            self.take_seen(seen);
+        } else if let Ok(ended) = inbox.ended.try_recv() {
+            self.take_ended(ended);
+        } else if let Ok(stored) = self.store.answers.try_recv() {
+            self.take_stored(&stored);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    fn take_seen(&mut self, seen: Seen) -> bool {
+        // While something is under way, every answer may be the one that is waited for.
+        absorb::seen(&mut self.facts, seen) || self.watch.borrow().hurry
+    }
+
+    fn take_ended(&mut self, ended: Ended) -> bool {
+        self.audience.ended(&ended);
+        absorb::ended(&mut self.facts, ended);
+        true
+    }
+
+    fn take_stored(&mut self, stored: &Stored) -> bool {
+        match &stored.result {
+            Ok(()) => {
+                if let Some(durable) = self.store.in_flight.remove(&stored.token) {
+                    self.facts.stored = Some(durable);
+                }
+                self.store.in_flight = self.store.in_flight.split_off(&stored.token);
+            }
+            Err(error) => {
+                tracing::error!(%error, "the state file cannot be written");
+                self.store.in_flight.remove(&stored.token);
+                self.store.submitted = self.facts.stored.clone().unwrap_or_default();
+            }
+        }
+        true
+    }
+
+    fn take_request(&mut self, mut request: Request, reply: oneshot::Sender<Reply>) -> bool {
+        self.next_request += 1;
+        request.id = self.next_request;
+        self.waiting.insert(request.id, reply);
+        self.facts.requests.push(request);
+        true
+    }
+}
+
+impl Store {
+    /// Hands the memory to the storing thread, if it has changed since it was last handed over.
+    fn keep(&mut self, durable: &Durable) {
+        if *durable == self.submitted {
+            return;
+        }
+        match serde_json::to_vec(durable) {
+            Ok(payload) => {
+                self.token += 1;
+                self.in_flight.insert(self.token, durable.clone());
+                self.submitted = durable.clone();
+                self.writer.submit(self.token, payload);
+            }
+            Err(error) => tracing::error!(%error, "the memory cannot be written down"),
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! A member's files and what its start needs: looked at when asked to, and now and then.
+
+use std::fs;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nix::unistd::{AccessFlags, access};
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
+
+use super::{Publisher, Seen};
+use crate::config::MemberSettings;
+use crate::decide::render;
+use crate::model::facts::{Datadir, FileState, InstanceFact};
+use crate::model::incarnation::Incarnation;
+use crate::model::time::Timestamp;
+use crate::runtime::log::tail_log;
+use crate::runtime::port::port_in_use;
+use crate::runtime::prepare::inspect;
+
+/// How often files are looked at without being asked: drift is not urgent.
+const EVERY: Duration = Duration::from_secs(10);
+/// Lines of the server's log that go with a failed start.
+const LAST_WORDS: usize = 12;
+
+/// Looks, publishes, and waits to be asked, until nobody listens.
+pub async fn run<I, F>(
+    member: MemberSettings,
+    inspect_datadir: I,
+    lives: watch::Receiver<Option<Incarnation>>,
+    asked: Arc<Notify>,
+    clock: fn() -> Timestamp,
+    seen: Publisher,
+) where
+    I: Fn() -> F,
+    F: Future<Output = Result<inspect::Datadir, String>>,
+{
+    loop {
+        let alive = lives.borrow().is_some();
+        let datadir = if alive { Datadir::Ours } else { datadir(&member, inspect_datadir().await) };
+        let fact = InstanceFact {
+            at: clock(),
+            datadir,
+            config: config(&member),
+            binary_error: binary_error(&member.binary),
+            port_taken_by: if alive { None } else { port_taken_by(&member) },
+            last_words: tail_log(&member.server.log, LAST_WORDS).unwrap_or_default(),
+            free_percent: free_percent(&member.server.datadir),
+        };
+        if seen.send(Seen::Instance(member.side, fact)).is_err() {
+            return;
+        }
+        let _ = timeout(EVERY, asked.notified()).await;
+    }
+}
+
+/// What the inspection, made as the server's user, means for this member.
+fn datadir(member: &MemberSettings, found: Result<inspect::Datadir, String>) -> Datadir {
+    let path = member.server.datadir.display();
+    match found {
+        Ok(inspect::Datadir::Missing | inspect::Datadir::Empty) => Datadir::Missing,
+        Ok(inspect::Datadir::Initialised { family, made_by: Some(marker), .. }) => {
+            let ours = family == member.server.family
+                && marker.member == member.name
+                && marker.pair == member.server.pair;
+            if ours {
+                Datadir::Ours
+            } else {
+                Datadir::Foreign(format!(
+                    "{path} was made for {}.{} ({})",
+                    marker.pair, marker.member, marker.family
+                ))
+            }
+        }
+        Ok(inspect::Datadir::Initialised { family, made_by: None, .. }) => {
+            Datadir::Foreign(format!("{path} holds data of a {family} server that was not made here"))
+        }
+        Ok(inspect::Datadir::Foreign { why }) => Datadir::Foreign(format!("{path}: {why}")),
+        Ok(inspect::Datadir::NotOurs { owner }) => {
+            Datadir::Foreign(format!("{path} belongs to {owner}, the server runs as {}", member.account.name))
+        }
+        Err(why) => Datadir::Foreign(format!("{path} could not be looked at: {why}")),
+    }
+}
+
+fn config(member: &MemberSettings) -> FileState {
+    let on_disk = match fs::read_to_string(&member.cnf) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return FileState::Edited(format!("{}: {error}", member.cnf.display())),
+    };
+    render::judge(on_disk.as_deref(), &render::render(&member.server))
+}
+
+fn binary_error(binary: &Path) -> Option<String> {
+    let error = access(binary, AccessFlags::X_OK).err()?;
+    Some(format!("{}: {}", binary.display(), error.desc()))
+}
+
+fn port_taken_by(member: &MemberSettings) -> Option<String> {
+    let host: IpAddr = member.host.parse().ok()?;
+    let address = SocketAddr::new(host, member.server.port);
+    let listener = port_in_use(address).ok()??;
+    let name = listener.name.unwrap_or_else(|| "another process".into());
+    Some(match listener.pid {
+        Some(pid) => format!("{name} (process {pid}) listens at {address}"),
+        None => format!("{name} listens at {address}"),
+    })
+}
+
+fn free_percent(path: &Path) -> u8 {
+    let Ok(stat) = nix::sys::statvfs::statvfs(path) else { return 100 };
+    let (free, all) = (u128::from(stat.blocks_available()), u128::from(stat.blocks()).max(1));
+    u8::try_from(free * 100 / all).unwrap_or(100)
+}
