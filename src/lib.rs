@@ -2,5 +2,6 @@
 //!
 //! Data goes one way: `observe` → [`model`]`::facts` → `decide` → `act` → the world → `observe`.
 
+pub mod control;
 pub mod decide;
 pub mod model;
