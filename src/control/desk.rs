@@ -382,9 +382,9 @@ async fn receive<T>(whom: &str, answer: oneshot::Receiver<T>, wait: Duration) ->
 }
 
 /// Why there is no answer: becomes [`Answer::Failed`].
-struct Fault {
-    code: Failure,
-    text: String,
+pub(super) struct Fault {
+    pub(super) code: Failure,
+    pub(super) text: String,
 }
 
 impl From<Fault> for Answer {

@@ -16,7 +16,7 @@ use tokio::time::{sleep, timeout};
 
 use super::access::{self, Peer};
 use super::commands::{Answer, Command, Failure, Frame, PROTOCOL};
-use super::desk::Desk;
+use super::desk::{Desk, Fault};
 use super::frame::{FrameError, read_line, write_line};
 
 /// What clients may use up.
@@ -243,9 +243,9 @@ impl Connection {
                         Some(answer) => (answer, false),
                         None => return,
                     },
-                    Err(answer) => (answer, false),
+                    Err(fault) => (fault.into(), false),
                 },
-                Err(error) => (malformed(error.to_string()), true),
+                Err(error) => (malformed(error.to_string()).into(), true),
             };
             let written = write_line(&mut self.writer, encode(&answer), self.limits.write).await;
             if written.is_err() || over {
@@ -275,14 +275,14 @@ impl Connection {
 }
 
 /// The command on a line, or the answer that says what is wrong with it.
-fn parse(line: &[u8]) -> Result<Command, Answer> {
+fn parse(line: &[u8]) -> Result<Command, Fault> {
     /// The one field that every version of the protocol has.
     #[derive(serde::Deserialize)]
     struct AnyFrame {
         version: u32,
     }
     match serde_json::from_slice::<AnyFrame>(line) {
-        Ok(frame) if frame.version != PROTOCOL => Err(Answer::Failed {
+        Ok(frame) if frame.version != PROTOCOL => Err(Fault {
             code: Failure::Version,
             text: format!(
                 "the daemon speaks protocol {PROTOCOL}, the client {}: use the dualmasterctl of the \
@@ -296,8 +296,8 @@ fn parse(line: &[u8]) -> Result<Command, Answer> {
     }
 }
 
-fn malformed(text: String) -> Answer {
-    Answer::Failed {
+fn malformed(text: String) -> Fault {
+    Fault {
         code: Failure::Malformed,
         text,
     }

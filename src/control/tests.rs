@@ -193,7 +193,11 @@ async fn pair_loop(
                 })
             }
             Verb::Resume => continue,
-            _ => Ok(Granted {
+            Verb::Switchover { .. }
+            | Verb::Failover { .. }
+            | Verb::Pause { .. }
+            | Verb::Hold { .. }
+            | Verb::Release { .. } => Ok(Granted {
                 op: None,
                 text: "done".to_owned(),
             }),
@@ -257,10 +261,10 @@ async fn hear(stream: &mut UnixStream) -> Answer {
 }
 
 fn code(answer: &Answer) -> Failure {
-    match answer {
-        Answer::Failed { code, .. } => *code,
-        other => panic!("not a failure: {other:?}"),
-    }
+    let Answer::Failed { code, .. } = answer else {
+        panic!("not a failure: {answer:?}")
+    };
+    *code
 }
 
 fn list() -> Command {
