@@ -2,6 +2,8 @@
 //!
 //! Data goes one way: `observe` → [`model`]`::facts` → `decide` → `act` → the world → `observe`.
 
+pub mod act;
 pub mod control;
+pub mod daemon;
 pub mod decide;
 pub mod model;

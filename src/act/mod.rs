@@ -1,0 +1,3 @@
+//! What is done to the outside.
+
+pub mod hook;
