@@ -2,6 +2,9 @@
 //!
 //! Data goes one way: `observe` → [`model`]`::facts` → [`decide`] → `act` → the world → `observe`.
 
+pub mod act;
+pub mod cli;
+pub mod config;
 /// The daemon itself, and its clock.
 pub mod daemon;
 pub mod decide;
@@ -11,6 +14,8 @@ pub mod observe;
 
 // Drivers: one outside thing each, no decisions.
 pub mod binlog;
+pub mod control;
+pub mod mysql;
 /// The network: redirect, connections, addresses, announcements.
 pub mod net;
 pub mod runtime;

@@ -2,6 +2,19 @@
 //!
 //! An outcome tells only whether it was done; what it changed is seen by looking.
 
+pub mod accounts;
+pub mod close;
+pub mod endpoint;
+pub mod events;
+pub mod files;
+pub mod handle;
+pub mod hook;
+pub mod instance;
+pub mod link;
+pub mod semi_sync;
+pub mod server;
+pub mod sessions;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -16,6 +29,7 @@ use crate::net::sockets;
 
 use self::accounts::App;
 use self::endpoint::EndpointHands;
+pub use self::handle::ServerHandle;
 use self::hook::Hooks;
 use self::instance::{InstanceHands, chain};
 use self::sessions::Which;

@@ -1,0 +1,353 @@
+//! What operators see, made from what the loop knows. Pure.
+
+use crate::control::report::{
+    EndpointReport, FindingReport, HoldReport, MemberReport, MemberState, PairReport, PairState,
+    Role, ThreadState,
+};
+use crate::decide::Decision;
+use crate::model::facts::{EndpointFact, Facts, MemberFacts};
+use crate::model::finding::Finding;
+use crate::model::gtid::{GtidSet, Origin};
+use crate::model::link::{LinkStatus, Receiver};
+use crate::model::member::Side;
+use crate::model::memory::{Holds, Memory, Pause, PausedBy, State, Why};
+use crate::model::policy::Policy;
+use crate::model::process::{ProcessFact, ProcessState};
+use crate::model::request::{Guard, Thread};
+use crate::model::server::ServerFact;
+
+use super::history::History;
+
+/// The report of a pair after a decision. `guards` are the conditions of a failover now.
+pub fn report(
+    policy: &Policy,
+    facts: &Facts,
+    decision: &Decision,
+    guards: Vec<Guard>,
+    history: &History,
+) -> PairReport {
+    let memory = &decision.memory;
+    let register = memory.durable.register.as_ref();
+    let name = |side| policy.name(side).to_owned();
+    let in_sync = register.and_then(|r| Some((r.writer.peer(), r.in_sync.as_ref()?)));
+    PairReport {
+        pair: policy.pair.clone(),
+        family: policy.family,
+        durability: policy.durability,
+        automation: policy.automation,
+        state: state(&memory.state),
+        detail: detail(policy, memory),
+        epoch: register.map(|r| r.epoch),
+        writer: register.map(|r| name(r.writer)),
+        in_sync: in_sync.is_some_and(|(standby, life)| {
+            let process = facts.members[standby].process.as_ref();
+            process.and_then(ProcessFact::living) == Some(life)
+        }),
+        failover_ready: !guards.is_empty() && guards.iter().all(|guard| guard.ok),
+        members: Side::BOTH
+            .into_iter()
+            .map(|side| member(policy, facts, memory, side))
+            .collect(),
+        endpoint: facts.endpoint.as_ref().map(|e| endpoint(policy, e)),
+        findings: decision
+            .findings
+            .iter()
+            .map(|f| finding(policy, f))
+            .collect(),
+        guards,
+        operations: history.report(policy, &memory.durable.changes),
+        last_refusal: memory.last_refusal.clone(),
+    }
+}
+
+/// The one line for systemd's `STATUS=` and for the end of `list`.
+pub fn summary(report: &PairReport) -> String {
+    let writer = match &report.writer {
+        Some(writer) => format!("writer {writer}"),
+        None => "no writer chosen yet".to_owned(),
+    };
+    let reader = report.reader().map(|reader| {
+        let lag = reader.lag_ms.map(|ms| format!(" lag {ms} ms"));
+        format!(
+            ", reader {} {}{}",
+            reader.name,
+            reader.state,
+            lag.unwrap_or_default()
+        )
+    });
+    let ready = match report.failover_ready {
+        true => "failover ready",
+        false => "failover not ready",
+    };
+    format!(
+        "{}: {}, {writer}{}; {ready}",
+        report.pair,
+        report.state,
+        reader.unwrap_or_default()
+    )
+}
+
+fn state(state: &State) -> PairState {
+    match state {
+        State::Settling { .. } => PairState::Settling,
+        State::Serving => PairState::Serving,
+        State::Switching(_) => PairState::Switching,
+        State::Promoting(_) => PairState::Promoting,
+        State::Holding { .. } => PairState::Holding,
+        State::Paused => PairState::Paused,
+    }
+}
+
+fn detail(policy: &Policy, memory: &Memory) -> Option<String> {
+    let paused = memory.durable.pause.as_ref().map(pause);
+    match &memory.state {
+        State::Settling { .. } => Some("looking at both members".to_owned()),
+        State::Serving | State::Paused => paused,
+        State::Switching(s) => Some(format!("to {}: {:?}", policy.name(s.to), s.stage)),
+        State::Promoting(p) => Some(format!("{}: {}", policy.name(p.to), p.why)),
+        State::Holding { why: w, .. } => Some(why(w)),
+    }
+}
+
+fn pause(pause: &Pause) -> String {
+    let by = match pause.by {
+        PausedBy::Operator => "by an operator",
+        PausedBy::CleanStop => "by the daemon's own stop",
+    };
+    let until = match pause.until_ms {
+        Some(ms) => format!(" until {}", time(ms)),
+        None => String::new(),
+    };
+    format!("paused {by}{until}: {}", pause.reason)
+}
+
+/// Why there is no safe move, for people.
+pub fn why(why: &Why) -> String {
+    match why {
+        Why::Split { only_a, only_b } => {
+            format!("each member has transactions that the other lacks: {only_a} and {only_b}")
+        }
+        Why::StandbyUnproven { reason } => {
+            format!("the writer is gone and the standby is not proven complete: {reason}")
+        }
+        Why::WriterDoesNotStart { reason } => format!("the writer does not start: {reason}"),
+        Why::Flapping => "too many unplanned role changes: `dualmasterctl ack`".to_owned(),
+        Why::Manual { reason } => format!("only an operator may promote: {reason}"),
+        Why::BothWritable => "both members accept writes and nothing tells which may".to_owned(),
+        Why::Hook { reason } => format!("a hook that must succeed failed: {reason}"),
+    }
+}
+
+/// A moment of the wall clock for people, in UTC.
+pub fn time(unix_ms: u64) -> String {
+    let ms = i64::try_from(unix_ms).unwrap_or(i64::MAX);
+    match jiff::Timestamp::from_millisecond(ms) {
+        Ok(at) => at.to_string(),
+        Err(_) => format!("{unix_ms} ms"),
+    }
+}
+
+fn member(policy: &Policy, facts: &Facts, memory: &Memory, side: Side) -> MemberReport {
+    let seen = &facts.members[side];
+    let fixed = &policy.members[side];
+    let process = seen.process.as_ref();
+    let role = match memory.writer() {
+        Some(writer) if writer == side => Role::Writer,
+        Some(_) => Role::Reader,
+        None => Role::Unknown,
+    };
+    let answers = seen.server.as_ref().filter(|_| seen.server_error.is_none());
+    let reads = answers.filter(|_| role == Role::Reader);
+    let holds = &memory.durable.holds[side];
+    let quarantined = memory.durable.quarantine[side].is_some();
+    let link = answers.map(|server| server.link.as_ref());
+    MemberReport {
+        name: fixed.name.clone(),
+        role,
+        state: member_state(seen),
+        host: fixed.host.clone(),
+        port: fixed.port,
+        server_id: fixed.server_id,
+        pid: process.and_then(ProcessFact::living).map(|life| life.pid),
+        server_version: seen.server.as_ref().map(|s| s.version.to_string()),
+        read_only: answers.map(|server| !server.writable),
+        receiver: receiver(link, holds, quarantined),
+        applier: applier(link, holds, quarantined, role),
+        lag_ms: reads.and_then(|reader| lag(policy, facts, reader, side.peer())),
+        lag_limit_ms: u64::try_from(policy.endpoint.reader_lag.as_millis()).unwrap_or(u64::MAX),
+        gtid_gap: reads.and_then(|reader| {
+            let writer = facts.members[side.peer()].server.as_ref()?;
+            Some(gap(&writer.executed, &reader.executed))
+        }),
+        holds: held(holds),
+        last_error: last_error(seen),
+    }
+}
+
+fn member_state(seen: &MemberFacts) -> MemberState {
+    let Some(process) = &seen.process else {
+        return MemberState::Unknown;
+    };
+    match process.state {
+        ProcessState::Gone => MemberState::Down,
+        ProcessState::Exiting => MemberState::Exiting,
+        ProcessState::Stopped => MemberState::Frozen,
+        ProcessState::DiskSleep if seen.server_error.is_some() => MemberState::DiskWait,
+        ProcessState::Running | ProcessState::DiskSleep => {
+            match (&seen.server, &seen.server_error) {
+                (Some(_), None) => MemberState::Running,
+                (None, None) => MemberState::Unknown,
+                (_, Some(_)) => MemberState::Silent,
+            }
+        }
+    }
+}
+
+fn receiver(link: Option<Option<&LinkStatus>>, holds: &Holds, quarantined: bool) -> ThreadState {
+    let link = match link {
+        None => return ThreadState::Unknown,
+        Some(None) => return ThreadState::None,
+        Some(Some(link)) => link,
+    };
+    match link.receiver {
+        Receiver::Running => ThreadState::Running,
+        Receiver::Connecting => ThreadState::Connecting,
+        Receiver::Stopped if quarantined => ThreadState::Quarantined,
+        Receiver::Stopped if holds.receiver.is_some() => ThreadState::Held,
+        Receiver::Stopped if link.receiver_error.is_some() => ThreadState::Broken,
+        Receiver::Stopped => ThreadState::Stopped,
+    }
+}
+
+fn applier(
+    link: Option<Option<&LinkStatus>>,
+    holds: &Holds,
+    quarantined: bool,
+    role: Role,
+) -> ThreadState {
+    let link = match link {
+        None => return ThreadState::Unknown,
+        Some(None) => return ThreadState::None,
+        Some(Some(link)) => link,
+    };
+    match link.applier {
+        true => ThreadState::Running,
+        false if link.applier_error.is_some() => ThreadState::Broken,
+        false if quarantined => ThreadState::Quarantined,
+        false if role == Role::Writer => ThreadState::Gated,
+        false if holds.applier.is_some() => ThreadState::Held,
+        false => ThreadState::Stopped,
+    }
+}
+
+/// How far the reader is behind by the writer's heartbeat row: nothing where it has the newest row that
+/// the writer is known to have written, else the age of the row it has, at the moment it was looked at.
+fn lag(policy: &Policy, facts: &Facts, reader: &ServerFact, writer: Side) -> Option<u64> {
+    let id = policy.members[writer].server_id;
+    let row = |server: &ServerFact| {
+        let rows = server.heartbeats.iter();
+        rows.filter(|row| row.server_id == id)
+            .map(|row| row.written_ms)
+            .max()
+    };
+    let mine = row(reader)?;
+    let newest = facts.members[writer].server.as_ref().and_then(row);
+    if newest.is_some_and(|newest| newest <= mine) {
+        return Some(0);
+    }
+    let looked_ago = u64::try_from(facts.now.since(reader.at).as_millis()).unwrap_or(u64::MAX);
+    Some(
+        facts
+            .wall_ms
+            .saturating_sub(looked_ago)
+            .saturating_sub(mine),
+    )
+}
+
+/// Transactions of `writer` that `reader` lacks. MariaDB counts one sequence per domain whichever server
+/// commits, so its gap is the distance of the highest numbers there.
+fn gap(writer: &GtidSet, reader: &GtidSet) -> u64 {
+    let lacking = writer.subtract(reader);
+    let mut mysql = GtidSet::new();
+    let mut domains = std::collections::BTreeSet::new();
+    for (origin, numbers) in lacking.iter() {
+        match origin {
+            Origin::Mysql { .. } => {
+                for (first, last) in numbers.iter() {
+                    mysql.insert_range(origin.clone(), first, last);
+                }
+            }
+            Origin::Mariadb { domain, .. } => {
+                domains.insert(*domain);
+            }
+        }
+    }
+    let highest = |set: &GtidSet, in_domain| {
+        let of = set
+            .iter()
+            .filter(|(o, _)| matches!(o, Origin::Mariadb { domain, .. } if *domain == in_domain));
+        of.filter_map(|(_, numbers)| numbers.last())
+            .max()
+            .unwrap_or(0)
+    };
+    domains.into_iter().fold(mysql.count(), |sum, domain| {
+        let ahead = highest(writer, domain).saturating_sub(highest(reader, domain));
+        sum.saturating_add(ahead)
+    })
+}
+
+fn held(holds: &Holds) -> Vec<HoldReport> {
+    let of = |thread, held: &Option<crate::model::memory::Held>| {
+        held.as_ref().map(|held| HoldReport {
+            thread,
+            reason: held.reason.clone(),
+            until_ms: held.until_ms,
+        })
+    };
+    let both = [
+        of(Thread::Receiver, &holds.receiver),
+        of(Thread::Applier, &holds.applier),
+    ];
+    both.into_iter().flatten().collect()
+}
+
+fn last_error(seen: &MemberFacts) -> Option<String> {
+    if let Some(error) = &seen.server_error {
+        return Some(match error.errno {
+            Some(errno) => format!("{errno}: {}", error.text),
+            None => error.text.clone(),
+        });
+    }
+    let link = seen.server.as_ref()?.link.as_ref()?;
+    let (thread, error) = match (&link.applier_error, &link.receiver_error) {
+        (Some(error), _) => ("applier", error),
+        (None, Some(error)) => ("receiver", error),
+        (None, None) => return None,
+    };
+    Some(format!("{thread}: {}: {}", error.errno, error.text))
+}
+
+fn endpoint(policy: &Policy, fact: &EndpointFact) -> EndpointReport {
+    let name = |side: Option<Side>| side.map(|side| policy.name(side).to_owned());
+    EndpointReport {
+        writer: name(fact.writer),
+        reader: name(fact.reader),
+        address: fact.address,
+        answered: fact.answered.map(|(server_id, _)| server_id),
+        error: fact.error.clone(),
+    }
+}
+
+fn finding(policy: &Policy, finding: &Finding) -> FindingReport {
+    FindingReport {
+        kind: finding.kind.to_string(),
+        severity: finding.kind.severity(),
+        member: finding.side.map(|side| policy.name(side).to_owned()),
+        meaning: finding.kind.meaning().to_owned(),
+        detail: finding.detail.clone(),
+        remedy: finding.kind.remedy().to_owned(),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;
