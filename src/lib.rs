@@ -2,5 +2,7 @@
 //!
 //! Data goes one way: `observe` → [`model`]`::facts` → `decide` → `act` → the world → `observe`.
 
+pub mod act;
 pub mod decide;
 pub mod model;
+pub mod mysql;
