@@ -1,0 +1,136 @@
+//! A member's management sessions: a few are kept warm, so that an action costs no login.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use mysql_async::Row;
+
+use crate::model::action::ActionError;
+use crate::mysql::session::CONNECT_LIMIT;
+use crate::mysql::{Account, ServerTarget, Session, SqlError};
+
+/// Sessions kept open at one member between actions.
+const WARM: usize = 2;
+
+/// A statement of an action that nothing can hold up must be answered by then.
+pub const LIMIT: Duration = Duration::from_secs(5);
+
+/// One member, for those who change it.
+#[derive(Debug)]
+pub struct ServerHandle {
+    target: Arc<ServerTarget>,
+    warm: Mutex<Vec<Session>>,
+}
+
+/// A session on loan: it goes back when dropped, if it still works.
+#[derive(Debug)]
+pub struct Lent<'a> {
+    session: Session,
+    handle: &'a ServerHandle,
+}
+
+impl ServerHandle {
+    /// A handle without any session yet.
+    pub fn new(target: Arc<ServerTarget>) -> Self {
+        Self {
+            target,
+            warm: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// The member it is for.
+    pub fn target(&self) -> &Arc<ServerTarget> {
+        &self.target
+    }
+
+    /// Opens sessions ahead, so that the next actions need no login.
+    ///
+    /// # Errors
+    /// The server cannot be logged in to.
+    pub async fn warm_up(&self) -> Result<(), SqlError> {
+        while self.lock().len() < WARM {
+            let session = self.fresh().await?;
+            self.lock().push(session);
+        }
+        Ok(())
+    }
+
+    /// Asks a first question on a warm session, or on a fresh one where the warm one's connection
+    /// is gone: most actions begin so.
+    ///
+    /// # Errors
+    /// The question was refused, or the server cannot be reached.
+    pub async fn ask(&self, sql: &str) -> Result<(Lent<'_>, Vec<Row>), SqlError> {
+        let warm = self.lock().pop();
+        if let Some(session) = warm {
+            let mut session = self.lend(session);
+            match session.rows(sql, LIMIT).await {
+                Err(error) if error.is_broken_connection() => self.lock().clear(),
+                answer => return Ok((session, answer?)),
+            }
+        }
+        let mut session = self.lend(self.fresh().await?);
+        let rows = session.rows(sql, LIMIT).await?;
+        Ok((session, rows))
+    }
+
+    /// A session that answers: a warm one, or a fresh one.
+    ///
+    /// # Errors
+    /// The server cannot be reached.
+    pub async fn session(&self) -> Result<Lent<'_>, SqlError> {
+        self.ask("SELECT 1").await.map(|(session, _)| session)
+    }
+
+    async fn fresh(&self) -> Result<Session, SqlError> {
+        Session::connect(&self.target, Account::Manage, CONNECT_LIMIT).await
+    }
+
+    fn lend(&self, session: Session) -> Lent<'_> {
+        Lent {
+            session,
+            handle: self,
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Session>> {
+        self.warm.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Lent<'_> {
+    /// Takes the session for good, for a task that may outlive the action.
+    pub fn keep(mut self) -> Session {
+        self.session.hand_on()
+    }
+}
+
+impl Deref for Lent<'_> {
+    type Target = Session;
+    fn deref(&self) -> &Session {
+        &self.session
+    }
+}
+
+impl DerefMut for Lent<'_> {
+    fn deref_mut(&mut self) -> &mut Session {
+        &mut self.session
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let session = self.session.hand_on();
+        let mut warm = self.handle.lock();
+        if session.usable() && warm.len() < WARM {
+            warm.push(session);
+        }
+    }
+}
+
+impl From<SqlError> for ActionError {
+    fn from(error: SqlError) -> Self {
+        Self::Failed(error.chain())
+    }
+}

@@ -1,0 +1,93 @@
+//! MariaDB's own statements.
+
+use super::{Can, Dialect};
+use crate::model::server::Version;
+use crate::mysql::quote::quote_str;
+use crate::mysql::target::ServerTarget;
+
+/// What changes all the time, in two results: variables, then the link.
+pub(super) const CORE: &str = "SELECT @@global.gtid_binlog_state AS executed, \
+    @@global.read_only AS read_only, @@global.rpl_semi_sync_master_enabled AS source_enabled; \
+    SHOW SLAVE STATUS";
+
+/// What changes seldom, in four results: variables, heartbeats, prepared XA, and the sessions that
+/// wait for a lock that somebody else holds on everything. A missing table ends the list, so the
+/// heartbeats come last.
+pub(super) const REST: &str = "SELECT @@global.server_id AS server_id, \
+    NULL AS server_uuid, @@global.event_scheduler AS events, @@global.gtid_strict_mode AS strict, \
+    @@global.log_slave_updates AS logs_updates, \
+    @@global.rpl_semi_sync_slave_enabled AS replica_enabled, \
+    @@global.rpl_semi_sync_master_timeout AS timeout, \
+    @@global.rpl_semi_sync_master_wait_no_slave AS wait_none, 1 AS wait_count, \
+    @@global.rpl_semi_sync_master_wait_point AS wait_point; XA RECOVER; ";
+
+/// Semi-sync's counters.
+pub(super) const STATUS: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN \
+    ('Rpl_semi_sync_master_status', 'Rpl_semi_sync_master_clients', \
+    'Rpl_semi_sync_master_wait_sessions', 'Rpl_semi_sync_master_no_tx')";
+
+/// MariaDB names the holder of a global lock only with a plugin that its packages leave out, so
+/// the session that waited longest stands for it.
+pub(super) const BLOCKERS: &str = "SELECT ID AS id, USER AS user, HOST AS host, \
+    CONCAT('waits in state \"', STATE, '\" behind a session that holds the lock') AS holds \
+    FROM information_schema.processlist WHERE TIME_MS >= 200 AND COMMAND <> 'Daemon' \
+    AND (STATE = 'Waiting for backup lock' OR (STATE LIKE 'Waiting for table%' \
+    AND USER = 'dualmasterd_monitor')) ORDER BY TIME_MS DESC LIMIT 8";
+
+/// The receiver's session at its own server.
+pub(super) const RECEIVER_ID: &str =
+    "SELECT ID AS id FROM information_schema.processlist WHERE COMMAND = 'Slave_IO'";
+
+/// Points the link by GTID. Options that are not named keep their values.
+pub(super) fn point(
+    version: Version,
+    target: &ServerTarget,
+    password: &str,
+    wrote: bool,
+) -> String {
+    let mut options = vec![
+        format!("MASTER_HOST={}", quote_str(&target.peer.host)),
+        format!("MASTER_PORT={}", target.peer.port),
+        format!(
+            "MASTER_USER={}",
+            quote_str(crate::mysql::Account::Replicate.user())
+        ),
+        format!("MASTER_PASSWORD={}", quote_str(password)),
+        "MASTER_CONNECT_RETRY=1".to_owned(),
+        "MASTER_HEARTBEAT_PERIOD=1".to_owned(),
+        "MASTER_USE_GTID=slave_pos".to_owned(),
+    ];
+    if let Some(tls) = &target.tls {
+        options.extend([
+            "MASTER_SSL=1".to_owned(),
+            format!("MASTER_SSL_CA={}", quote_str(&tls.ca.to_string_lossy())),
+            format!("MASTER_SSL_CERT={}", quote_str(&tls.cert.to_string_lossy())),
+            format!("MASTER_SSL_KEY={}", quote_str(&tls.key.to_string_lossy())),
+        ]);
+    }
+    let change = format!("CHANGE MASTER TO {}", options.join(", "));
+    match wrote {
+        true => format!("{change}; {}", demote(version)),
+        false => change,
+    }
+}
+
+/// Makes the position that the receiver asks from include what the server wrote itself. Both
+/// threads must be stopped. Versions before 10.10 have no word for it.
+pub(super) fn demote(version: Version) -> &'static str {
+    match Dialect::Mariadb(version).can(Can::Demote) {
+        true => "CHANGE MASTER TO MASTER_DEMOTE_TO_SLAVE=1",
+        false => "SET GLOBAL gtid_slave_pos=@@global.gtid_binlog_pos",
+    }
+}
+
+/// Accounts and roles that pass `read_only`, members of roles, and routines that run with their
+/// definer's right. `access` is a bit mask: READ_ONLY ADMIN is bit 33, and SUPER (bit 15) passed
+/// `read_only` before 10.11.
+pub(super) const PASS_READ_ONLY: [&str; 3] = [
+    "SELECT User AS user, COALESCE(JSON_VALUE(Priv, '$.is_role'), 0) = 'true' AS is_role \
+     FROM mysql.global_priv WHERE CAST(JSON_VALUE(Priv, '$.access') AS UNSIGNED) & 8589967360 <> 0",
+    "SELECT DISTINCT User AS user FROM mysql.roles_mapping",
+    "SELECT DISTINCT definer FROM mysql.proc WHERE security_type = 'DEFINER' \
+     AND db NOT IN ('sys', 'mysql') AND type IN ('PROCEDURE', 'FUNCTION')",
+];

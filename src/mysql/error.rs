@@ -1,0 +1,69 @@
+//! Why a server did not do what was asked.
+
+use std::time::Duration;
+
+/// An attempt at one server that failed.
+#[derive(Debug, thiserror::Error)]
+#[error("{attempted} at {on}")]
+pub struct SqlError {
+    /// What was attempted: a statement without secrets, or "connecting as NAME".
+    pub attempted: String,
+    /// The member's name.
+    pub on: String,
+    /// The server's error number, where a server answered.
+    pub errno: Option<u16>,
+    /// What came instead.
+    #[source]
+    pub source: SqlSource,
+}
+
+/// What came instead of an answer.
+#[derive(Debug, thiserror::Error)]
+pub enum SqlSource {
+    /// The server's own refusal, or a broken connection.
+    #[error(transparent)]
+    Driver(#[from] mysql_async::Error),
+    /// No answer within the deadline.
+    #[error("no answer within {} ms", .0.as_millis())]
+    Deadline(Duration),
+    /// An answer that makes no sense.
+    #[error("unexpected answer: {0}")]
+    Unexpected(String),
+}
+
+impl SqlError {
+    /// Wraps what the driver says.
+    pub fn new(attempted: impl Into<String>, on: &str, source: impl Into<SqlSource>) -> Self {
+        let source = source.into();
+        let errno = match &source {
+            SqlSource::Driver(mysql_async::Error::Server(error)) => Some(error.code),
+            SqlSource::Driver(_) | SqlSource::Deadline(_) | SqlSource::Unexpected(_) => None,
+        };
+        Self {
+            attempted: attempted.into(),
+            on: on.to_owned(),
+            errno,
+            source,
+        }
+    }
+
+    /// An answer that could not be understood.
+    pub fn unexpected(attempted: impl Into<String>, on: &str, what: impl Into<String>) -> Self {
+        Self::new(attempted, on, SqlSource::Unexpected(what.into()))
+    }
+
+    /// The whole chain in one line.
+    pub fn chain(&self) -> String {
+        format!("{self}: {}", self.source)
+    }
+
+    /// The connection itself failed before any server spoke: another connection may work.
+    pub fn is_broken_connection(&self) -> bool {
+        matches!(&self.source, SqlSource::Driver(error) if error.is_fatal())
+    }
+
+    /// The deadline passed.
+    pub fn is_deadline(&self) -> bool {
+        matches!(self.source, SqlSource::Deadline(_))
+    }
+}

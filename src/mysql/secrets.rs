@@ -1,0 +1,293 @@
+//! Passwords of the three accounts: made at random, kept 0600, shown nowhere.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::target::{Account, ServerTarget};
+
+/// The passwords of one pair; the same at both members.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Secrets {
+    monitor: String,
+    manage: String,
+    replicate: String,
+}
+
+impl Drop for Secrets {
+    fn drop(&mut self) {
+        self.monitor.zeroize();
+        self.manage.zeroize();
+        self.replicate.zeroize();
+    }
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secrets")
+    }
+}
+
+/// Why there are no passwords.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretsError {
+    /// A file or `/dev/urandom` cannot be read or written.
+    #[error("{attempted} {}", path.display())]
+    File {
+        /// What was attempted.
+        attempted: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// Others may read it.
+    #[error("{} has mode {mode:04o}: nobody but its owner may read it (chmod 0600)", path.display())]
+    Readable {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// It is no file of ours.
+    #[error("reading {}", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A `[client]` file without a password.
+    #[error("{} has no password in a [client] section", path.display())]
+    NoPassword {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+impl Secrets {
+    /// Reads the file, or makes it with new passwords where there is none. The folder must exist.
+    ///
+    /// # Errors
+    /// Unreadable, readable for others, damaged, or not to be written.
+    pub fn load_or_create(path: &Path) -> Result<Self, SecretsError> {
+        match read_private(path) {
+            Ok(text) => serde_json::from_str(&text).map_err(|source| SecretsError::Content {
+                path: path.to_owned(),
+                source,
+            }),
+            Err(SecretsError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                let made = Self {
+                    monitor: random_password()?,
+                    manage: random_password()?,
+                    replicate: random_password()?,
+                };
+                made.write(path)?;
+                Ok(made)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The password of one of our accounts; root's is not among them.
+    pub fn of(&self, account: Account) -> Option<&str> {
+        match account {
+            Account::Monitor => Some(&self.monitor),
+            Account::Manage => Some(&self.manage),
+            Account::Replicate => Some(&self.replicate),
+            Account::Root => None,
+        }
+    }
+
+    /// Written beside and renamed, so that a crash leaves the whole file or none.
+    fn write(&self, path: &Path) -> Result<(), SecretsError> {
+        let error = |source| SecretsError::File {
+            attempted: "writing",
+            path: path.to_owned(),
+            source,
+        };
+        let text = Zeroizing::new(serde_json::to_vec_pretty(self).map_err(|source| {
+            SecretsError::Content {
+                path: path.to_owned(),
+                source,
+            }
+        })?);
+        let beside = path.with_extension("new");
+        match fs::remove_file(&beside) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(error(e)),
+            Ok(()) | Err(_) => {}
+        }
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&beside)
+            .map_err(error)?;
+        file.write_all(&text)
+            .and_then(|()| file.sync_all())
+            .and_then(|()| fs::rename(&beside, path))
+            .and_then(|()| match path.parent() {
+                Some(folder) => fs::File::open(folder)?.sync_all(),
+                None => Ok(()),
+            })
+            .map_err(error)
+    }
+}
+
+/// The password to log in with; root's comes from its file, or is empty.
+///
+/// # Errors
+/// Root's file cannot be used.
+pub fn password(
+    target: &ServerTarget,
+    account: Account,
+) -> Result<Zeroizing<String>, SecretsError> {
+    match (target.secrets.of(account), &target.root_file) {
+        (Some(password), _) => Ok(Zeroizing::new(password.to_owned())),
+        (None, Some(path)) => client_password(path),
+        (None, None) => Ok(Zeroizing::default()),
+    }
+}
+
+/// The password in the `[client]` section of an option file.
+///
+/// # Errors
+/// Unreadable, readable for others, or without a password.
+pub fn client_password(path: &Path) -> Result<Zeroizing<String>, SecretsError> {
+    let text = read_private(path)?;
+    let mut in_client = false;
+    let mut found = None;
+    for line in text.lines().map(str::trim) {
+        if line.starts_with('[') {
+            in_client = line == "[client]";
+        } else if let Some((key, value)) = line.split_once('=')
+            && in_client
+            && key.trim() == "password"
+        {
+            found = Some(Zeroizing::new(unquote(value.trim()).to_owned()));
+        }
+    }
+    found.ok_or_else(|| SecretsError::NoPassword {
+        path: path.to_owned(),
+    })
+}
+
+/// A statement without its literals where it may carry a password.
+pub(super) fn hide(sql: &str) -> String {
+    let upper = sql.to_ascii_uppercase();
+    if upper.contains("PASSWORD") || upper.contains("IDENTIFIED") {
+        let head: Vec<&str> = sql.split_whitespace().take(3).collect();
+        return format!("{} ...", head.join(" "));
+    }
+    match sql.char_indices().nth(200) {
+        Some((at, _)) => format!("{} ...", &sql[..at]),
+        None => sql.to_owned(),
+    }
+}
+
+fn unquote(value: &str) -> &str {
+    let inside = |quote: char| value.strip_prefix(quote)?.strip_suffix(quote);
+    inside('"').or_else(|| inside('\'')).unwrap_or(value)
+}
+
+fn read_private(path: &Path) -> Result<Zeroizing<String>, SecretsError> {
+    let error = |source| SecretsError::File {
+        attempted: "reading",
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = fs::File::open(path).map_err(error)?;
+    let mode = file.metadata().map_err(error)?.mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        return Err(SecretsError::Readable {
+            path: path.to_owned(),
+            mode,
+        });
+    }
+    let mut text = Zeroizing::new(String::new());
+    file.read_to_string(&mut text).map_err(error)?;
+    Ok(text)
+}
+
+/// 168 random bits in 28 letters, and four that satisfy whatever a password policy asks for. A link
+/// takes 32 characters at most.
+fn random_password() -> Result<String, SecretsError> {
+    const LETTERS: &[u8; 64] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    let mut bytes = Zeroizing::new([0_u8; 28]);
+    let path = Path::new("/dev/urandom");
+    fs::File::open(path)
+        .and_then(|mut file| file.read_exact(&mut *bytes))
+        .map_err(|source| SecretsError::File {
+            attempted: "reading",
+            path: path.to_owned(),
+            source,
+        })?;
+    let letters = bytes
+        .iter()
+        .filter_map(|byte| LETTERS.get(usize::from(byte & 63)));
+    let mut password: String = letters.map(|letter| char::from(*letter)).collect();
+    password.push_str("aA1-");
+    Ok(password)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn made_once_and_kept_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pair.json");
+        let made = Secrets::load_or_create(&path).unwrap();
+        let again = Secrets::load_or_create(&path).unwrap();
+        assert_eq!(made.of(Account::Manage), again.of(Account::Manage));
+        assert_ne!(made.of(Account::Manage), made.of(Account::Monitor));
+        assert_eq!(made.of(Account::Replicate).unwrap().len(), 32);
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        let error = Secrets::load_or_create(&path).unwrap_err();
+        assert!(error.to_string().contains("0640"), "{error}");
+    }
+
+    #[test]
+    fn a_damaged_file_is_never_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pair.json");
+        fs::write(&path, "{").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        assert!(Secrets::load_or_create(&path).is_err());
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{");
+    }
+
+    #[test]
+    fn option_file_of_root() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("root.cnf");
+        fs::write(
+            &path,
+            "[mysqld]\npassword=no\n[client]\nuser=root\npassword = \"s=e c\"\n",
+        )
+        .unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(*client_password(&path).unwrap(), "s=e c");
+    }
+
+    #[test]
+    fn no_password_in_errors() {
+        assert_eq!(
+            hide("ALTER USER 'a'@'b' IDENTIFIED BY 'secret'"),
+            "ALTER USER 'a'@'b' ..."
+        );
+        assert_eq!(hide("SELECT 1"), "SELECT 1");
+    }
+}

@@ -1,0 +1,142 @@
+//! Where a server is and with which accounts it is spoken to.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use mysql_async::{ClientIdentity, Opts, OptsBuilder, SslOpts};
+
+use super::secrets::Secrets;
+use crate::model::server::Family;
+
+/// One member as this driver needs it.
+#[derive(Debug, Clone)]
+pub struct ServerTarget {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its family.
+    pub family: Family,
+    /// Its Unix socket, the first way in.
+    pub socket: Option<PathBuf>,
+    /// The address at which clients and its peer reach it.
+    pub host: String,
+    /// The port beside it.
+    pub port: u16,
+    /// Address and port of MySQL's `admin_address` or MariaDB's `extra_port`: the way in when the
+    /// server has too many connections.
+    pub admin: Option<(String, u16)>,
+    /// Its `server_id`.
+    pub server_id: u32,
+    /// The datadir was made by the daemon: root accounts without a password that the initialisation
+    /// left open to the network are dropped.
+    pub made_by_us: bool,
+    /// Its peer, which it replicates from.
+    pub peer: Peer,
+    /// Passwords of the three accounts.
+    pub secrets: Arc<Secrets>,
+    /// `[client]` file with root's password; without one root has none and comes by the socket.
+    pub root_file: Option<PathBuf>,
+    /// TLS of the link.
+    pub tls: Option<LinkTls>,
+}
+
+/// The other member, as its replica reaches it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Peer {
+    /// Address.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// `server_id`.
+    pub server_id: u32,
+}
+
+/// Files for a link over TLS that checks certificates, all PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkTls {
+    /// Certificate authority.
+    pub ca: PathBuf,
+    /// The replica's certificate.
+    pub cert: PathBuf,
+    /// The key of that certificate.
+    pub key: PathBuf,
+}
+
+/// With which right the daemon logs in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Account {
+    /// Looks and probes; nothing it may do passes `read_only`.
+    Monitor,
+    /// Changes roles and links.
+    Manage,
+    /// Used by the servers' receivers; the daemon logs in with it only to prove that it can.
+    Replicate,
+    /// `root@localhost`, for what creates accounts.
+    Root,
+}
+
+impl Account {
+    /// The three accounts that the daemon makes.
+    pub const OURS: [Self; 3] = [Self::Monitor, Self::Manage, Self::Replicate];
+
+    /// Its user name.
+    pub const fn user(self) -> &'static str {
+        match self {
+            Self::Monitor => "dualmasterd_monitor",
+            Self::Manage => "dualmasterd_manage",
+            Self::Replicate => "dualmasterd_replicate",
+            Self::Root => "root",
+        }
+    }
+}
+
+/// The way into a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// The Unix socket, or the TCP port where there is none.
+    Front,
+    /// The port that is open when the server has too many connections.
+    Admin,
+    /// The TCP port, as the peer comes.
+    Tcp,
+}
+
+impl ServerTarget {
+    /// Connection options for an account; `None` where the server has no such door.
+    pub(super) fn opts(&self, account: Account, password: &str, door: Door) -> Option<Opts> {
+        let opts = OptsBuilder::default()
+            .user(Some(account.user()))
+            .pass(Some(password))
+            .prefer_socket(false)
+            .tcp_nodelay(true)
+            // Both are asked of the server otherwise, by one more round trip.
+            .max_allowed_packet(Some(64 << 20))
+            .wait_timeout(Some(28_800))
+            .stmt_cache_size(0)
+            .connect_attribute("program_name", "dualmasterd");
+        let opts = match (door, &self.socket, &self.admin) {
+            (Door::Front, Some(path), _) => opts.socket(Some(path.to_string_lossy())),
+            (Door::Admin, _, Some((host, port))) => opts.ip_or_hostname(host).tcp_port(*port),
+            (Door::Admin, _, None) => return None,
+            (Door::Front, None, _) | (Door::Tcp, _, _) => {
+                opts.ip_or_hostname(&self.host).tcp_port(self.port)
+            }
+        };
+        let tls = self.tls.as_ref().filter(|_| account == Account::Replicate);
+        Some(match tls {
+            Some(tls) => opts.ssl_opts(tls.client_options()).into(),
+            None => opts.into(),
+        })
+    }
+}
+
+impl LinkTls {
+    fn client_options(&self) -> SslOpts {
+        let identity = ClientIdentity::new(self.cert.clone().into(), self.key.clone().into());
+        SslOpts::default()
+            .with_root_certs(vec![self.ca.clone().into()])
+            .with_disable_built_in_roots(true)
+            .with_client_identity(Some(identity))
+            // The receivers check the chain and not the name, as the servers' own default is.
+            .with_danger_skip_domain_validation(true)
+    }
+}
