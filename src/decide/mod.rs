@@ -10,6 +10,7 @@ mod link;
 mod loss;
 mod promote;
 mod rejoin;
+pub mod render;
 mod requests;
 mod serve;
 mod switchover;

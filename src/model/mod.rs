@@ -5,6 +5,7 @@ pub mod facts;
 pub mod finding;
 pub mod gtid;
 pub mod incarnation;
+pub mod instance;
 pub mod link;
 pub mod member;
 pub mod memory;
