@@ -20,6 +20,12 @@ use crate::model::server::Family;
 /// The settings of one section, by name.
 type Section = BTreeMap<String, String>;
 
+/// The index of the binary logs, in the datadir.
+pub const BINLOG_INDEX: &str = "binlog.index";
+
+/// The index of the relay logs, in the datadir.
+pub const RELAY_INDEX: &str = "relay.index";
+
 const DIGEST: &str = "# digest: ";
 
 /// The whole file: a header, then sorted sections of sorted settings.
@@ -94,7 +100,7 @@ fn common(file: &ServerFile) -> Section {
         ("log_error", file.log.display().to_string()),
         ("bind_address", file.bind.clone()),
         ("port", file.port.to_string()),
-        // Names that do not change with the host's name.
+        // Names that do not change with the host's name; the servers name the indexes after them.
         ("log_bin", "binlog".into()),
         ("relay_log", "relay".into()),
         // The two members never hand out the same key.

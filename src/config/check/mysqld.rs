@@ -1,0 +1,101 @@
+//! The operator's own `[mysqld]` settings.
+
+use std::collections::BTreeMap;
+
+use super::Check;
+use super::promise::{base, refusal};
+use crate::config::code::Code;
+use crate::config::problem::Problem;
+use crate::config::value::Setting;
+use crate::model::policy::Durability;
+use crate::model::server::Family;
+
+/// A peer that was away for a day must still find what it lacks.
+const SHORTEST_RETENTION: u64 = 86_400;
+
+/// What a key is judged by.
+#[derive(Clone, Copy)]
+pub(super) struct Rules {
+    pub(super) family: Family,
+    pub(super) durability: Durability,
+}
+
+/// Checks one table and returns it with normal names: lower case, `_`.
+pub(super) fn check(
+    check: &mut Check<'_>,
+    table: &[&str],
+    said: &BTreeMap<String, Setting>,
+    rules: Rules,
+) -> BTreeMap<String, String> {
+    let mut own = BTreeMap::new();
+    let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+    for (key, Setting(value)) in said {
+        let at: Vec<&str> = table.iter().copied().chain([key.as_str()]).collect();
+        let name = key.to_ascii_lowercase().replace('-', "_");
+        spelling(check, &at, &name, value);
+        if let Some(refused) = refusal(&name, rules.family, rules.durability) {
+            let what = format!("`{key}` in [mysqld] is refused: {}", refused.why);
+            let problem = Problem::new(refused.code, check.key(&at), what, "expected another key");
+            check.report(problem.help(refused.instead));
+        }
+        if let Some(other) = seen.insert(base(&name).to_owned(), key) {
+            let other_at: Vec<&str> = table.iter().copied().chain([other]).collect();
+            let what = format!("`{other}` and `{key}` are the same setting");
+            let problem =
+                Problem::new(Code::BadServerKey, check.key(&at), what, "expected it once");
+            let other_place = check.key(&other_at);
+            check.report(problem.also(other_place, "the same setting"));
+        }
+        retention(check, &at, &name, value, rules);
+        own.insert(name, value.clone());
+    }
+    own
+}
+
+/// Names and values that an option file can hold.
+fn spelling(check: &mut Check<'_>, at: &[&str], name: &str, value: &str) {
+    let part = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '.';
+    if name.is_empty() || !name.chars().all(part) {
+        let what = format!("{name:?} cannot be the name of a server's setting");
+        let expected = "expected letters, digits, `-` and `_`";
+        check.report(Problem::new(
+            Code::BadServerKey,
+            check.key(at),
+            what,
+            expected,
+        ));
+    }
+    if value.contains(['\n', '\r', '\0']) {
+        let what = "a server's setting has one line";
+        let expected = "expected no line break";
+        check.report(Problem::new(
+            Code::BadServerKey,
+            check.value(at),
+            what,
+            expected,
+        ));
+    }
+}
+
+/// Binary logs are kept while the peer lacks them; in lossless mode for a day at the least.
+fn retention(check: &mut Check<'_>, at: &[&str], name: &str, value: &str, rules: Rules) {
+    let seconds = match (base(name), value.parse::<f64>()) {
+        ("binlog_expire_logs_seconds", Ok(seconds)) => seconds,
+        ("expire_logs_days", Ok(days)) => days * 86_400.0,
+        _ => return,
+    };
+    if rules.durability == Durability::Lossless
+        && seconds > 0.0
+        && seconds < SHORTEST_RETENTION as f64
+    {
+        let why = "promise 2 (nothing acknowledged is lost): binary logs are kept while the peer lacks them";
+        let what = format!("`{name}` is refused: {why}");
+        let expected = format!("expected 0, or {SHORTEST_RETENTION} seconds at the least");
+        check.report(Problem::new(
+            Code::PromiseKey,
+            check.value(at),
+            what,
+            expected,
+        ));
+    }
+}
