@@ -6,7 +6,10 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::sources::read_regular;
+use super::sources::{open_regular, read_all};
+
+/// A secret is never this large (64 KiB).
+const LARGEST: u64 = 64 << 10;
 
 /// Text that is wiped from memory when dropped and never shown.
 #[derive(Clone, PartialEq, Eq)]
@@ -75,14 +78,13 @@ pub enum Guard {
 /// # Errors
 /// Others can read it, it cannot be read, or it holds no password.
 pub fn read(path: &Path, guard: Guard) -> Result<Login, SecretError> {
-    let unreadable = |error: std::io::Error| SecretError::Unreadable(error.to_string());
-    let kind = std::fs::metadata(path).map_err(unreadable)?;
+    let (file, kind) = open_regular(path).map_err(SecretError::Unreadable)?;
     let forbidden = match guard {
         Guard::Owner => 0o077,
         Guard::Credential => 0o007,
     };
     let mode = kind.mode() & 0o7777;
-    if kind.is_file() && mode & forbidden != 0 {
+    if mode & forbidden != 0 {
         return Err(SecretError::Exposed(format!(
             "its mode is {mode:04o}: others may read or change it"
         )));
@@ -94,7 +96,7 @@ pub fn read(path: &Path, guard: Guard) -> Result<Login, SecretError> {
             "it belongs to user id {uid}, neither to root nor to us"
         )));
     }
-    let bytes = Zeroizing::new(read_regular(path, 64 << 10).map_err(SecretError::Unreadable)?);
+    let bytes = Zeroizing::new(read_all(file, LARGEST).map_err(SecretError::Unreadable)?);
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| SecretError::Unreadable("it is not UTF-8".to_owned()))?;
     parse(text)

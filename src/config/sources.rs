@@ -1,5 +1,6 @@
 //! Where the configuration lies, and how its files are read: nothing is waited for and nothing changed.
 
+use std::fs::{File, Metadata};
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -142,13 +143,19 @@ fn not_utf8(path: &Path, rank: usize, error: &std::string::FromUtf8Error) -> Pro
         .help("save the file as UTF-8 in your editor")
 }
 
-/// The content of a regular file of at most `largest` bytes. A pipe is not waited for.
+/// The content of a regular file of at most `largest` bytes.
 pub(super) fn read_regular(path: &Path, largest: u64) -> Result<Vec<u8>, String> {
+    let (file, _) = open_regular(path)?;
+    read_all(file, largest)
+}
+
+/// Opens a regular file. A pipe is not waited for.
+pub(super) fn open_regular(path: &Path) -> Result<(File, Metadata), String> {
     let words = |error: std::io::Error| match error.raw_os_error() {
         Some(code) if code == nix::libc::ELOOP => "its symbolic links lead in a loop".to_owned(),
         _ => error.to_string(),
     };
-    let file = std::fs::OpenOptions::new()
+    let file = File::options()
         .read(true)
         .custom_flags(nix::libc::O_NONBLOCK | nix::libc::O_NOCTTY)
         .open(path)
@@ -160,10 +167,15 @@ pub(super) fn read_regular(path: &Path, largest: u64) -> Result<Vec<u8>, String>
     if !kind.is_file() {
         return Err("it is not a regular file".to_owned());
     }
+    Ok((file, kind))
+}
+
+/// Everything in the file, which is refused where it is larger than `largest` bytes.
+pub(super) fn read_all(file: File, largest: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     file.take(largest + 1)
         .read_to_end(&mut bytes)
-        .map_err(words)?;
+        .map_err(|error| error.to_string())?;
     if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > largest {
         return Err(format!("it is larger than {largest} bytes"));
     }

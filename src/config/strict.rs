@@ -47,6 +47,16 @@ pub(super) fn read(source: &Arc<SourceText>, problems: &mut Problems) -> Strict 
     for error in &errors {
         problems.push(syntax(source, error));
     }
+    while !broken && let Some(span) = stray_array(table.get_ref(), 0) {
+        let what = "an array cannot stand here";
+        let place = Place::new(source, span.clone());
+        let expected = "expected a table or a single value";
+        problems.push(Problem::new(Code::BadValue, place, what, expected));
+        match strike(table.get_mut(), &span) {
+            Some(path) => struck.push(path),
+            None => broken = true,
+        }
+    }
     while !broken && let Err(error) = File::deserialize(Deserializer::from(table.clone())) {
         problems.push(mistake(source, &error));
         match error.span().and_then(|span| strike(table.get_mut(), &span)) {
@@ -59,6 +69,21 @@ pub(super) fn read(source: &Arc<SourceText>, problems: &mut Problems) -> Strict 
         struck,
         broken,
     }
+}
+
+/// An array outside of the lists of hooks. Serde would read it as a table without its keys.
+fn stray_array(table: &DeTable<'_>, depth: usize) -> Option<Range<usize>> {
+    let is_hooks = |key: &str| depth == 2 && key == "hooks";
+    table.iter().find_map(|(key, value)| match value.get_ref() {
+        DeValue::Array(_) => Some(value.span()),
+        DeValue::Table(inner) if !is_hooks(key.get_ref()) => stray_array(inner, depth + 1),
+        DeValue::Table(_)
+        | DeValue::String(_)
+        | DeValue::Integer(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_) => None,
+    })
 }
 
 fn place(source: &Arc<SourceText>, error: &Error) -> Place {
@@ -83,15 +108,51 @@ fn mistake(source: &Arc<SourceText>, error: &Error) -> Problem {
         .and_then(|rest| rest.split_once(", "))
     {
         let what = format!("unknown key `{said}`");
-        return Problem::new(Code::UnknownKey, place, what, expected);
+        let problem = Problem::new(Code::UnknownKey, place.clone(), what, expected);
+        return match nearest(said, expected) {
+            Some(meant) => problem.help(format!("`{meant}` is meant, perhaps")),
+            None => problem,
+        };
     }
-    let (found, expected) = message.split_once(", expected ").unwrap_or((message, ""));
-    let what = format!("{found} cannot stand here");
-    let expected = match expected {
-        "" => message.to_owned(),
-        expected => format!("expected {expected}"),
+    let what = match said.lines().next() {
+        Some(line) if line.len() == said.len() && line.len() <= 60 => {
+            format!("`{line}` cannot stand here")
+        }
+        _ => "this cannot stand here".to_owned(),
+    };
+    let expected = match message.split_once(", expected ") {
+        Some((_, expected)) if expected.starts_with("struct ") || expected == "a map" => {
+            "expected a table".to_owned()
+        }
+        Some((_, expected)) => format!("expected {expected}"),
+        None => message.to_owned(),
     };
     Problem::new(Code::BadValue, place, what, expected)
+}
+
+/// The one of the quoted words that was meant, if one is two slips away at most.
+fn nearest<'a>(said: &str, expected: &'a str) -> Option<&'a str> {
+    let words = expected.split('`').skip(1).step_by(2);
+    let (slips, word) = words.map(|word| (slips(said, word), word)).min()?;
+    (slips <= 2).then_some(word)
+}
+
+/// Letters to insert, delete or replace to make one word of the other.
+fn slips(from: &str, to: &str) -> usize {
+    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
+    for (done, left) in from.chars().enumerate() {
+        let mut next = vec![done + 1];
+        for (right, pair) in to.chars().zip(row.windows(2)) {
+            let replaced = pair
+                .first()
+                .map_or(0, |above| above + usize::from(left != right));
+            let deleted = pair.last().map_or(0, |above| above + 1);
+            let inserted = next.last().map_or(0, |beside| beside + 1);
+            next.push(replaced.min(deleted).min(inserted));
+        }
+        row = next;
+    }
+    row.last().copied().unwrap_or(0)
 }
 
 /// Takes out the entry whose key or value stands at the span, and returns its path.

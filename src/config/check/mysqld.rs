@@ -35,7 +35,7 @@ pub(super) fn check(
         spelling(check, &at, &name, value);
         if let Some(refused) = refusal(&name, rules.family, rules.durability) {
             let what = format!("`{key}` in [mysqld] is refused: {}", refused.why);
-            let problem = Problem::new(refused.code, check.key(&at), what, "expected another key");
+            let problem = Problem::new(refused.code, check.key(&at), what, "expected no such key");
             check.report(problem.help(refused.instead));
         }
         if let Some(other) = seen.insert(base(&name).to_owned(), key) {

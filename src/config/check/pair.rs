@@ -71,7 +71,7 @@ pub(super) fn check(
 fn members(check: &mut Check<'_>, of: &Of<'_>) -> Option<Both<MemberSettings>> {
     let count = of.said.member.len();
     if count != 2 && !check.layers.is_struck(&["pair", of.pair, "member"]) {
-        let what = format!("pair `{}` has {count} members", of.pair);
+        let what = format!("pair `{}` has {count} member(s)", of.pair);
         let place = check.key(&["pair", of.pair, "member"]);
         let problem = Problem::new(Code::MemberCount, place, what, "expected exactly two");
         let example = format!("[pair.{0}.member.db1] and [pair.{0}.member.db2]", of.pair);

@@ -60,6 +60,7 @@ const RULES: &[Rule] = &[
             "transaction_read_only",
             "tx_read_only",
             "persisted_globals_load",
+            "offline_mode",
             "init_file",
         ],
         "promise 1 (never two writers): a server boots closed and the daemon alone opens it",
@@ -93,8 +94,9 @@ const RULES: &[Rule] = &[
             "binlog_encryption",
             "init_rpl_role",
             "tc_heuristic_recover",
+            "binlog_error_action",
         ],
-        "promise 2 (nothing acknowledged is lost): a crashed writer's binary log is read and cut",
+        "promise 2 (nothing acknowledged is lost): the binary log is complete, read after a crash, and cut",
     ),
     promise(
         &[
@@ -209,7 +211,10 @@ fn means(spelt: &str, name: &str, family: Family) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::model::instance::ServerFile;
 
     fn refused(name: &str, family: Family) -> bool {
         refusal(name, family, Durability::Lossless).is_some()
@@ -231,6 +236,56 @@ mod tests {
         }
         assert!(refused("sync_binl", Family::Mariadb));
         assert!(!refused("sync_binl", Family::Mysql));
+    }
+
+    /// Ours that an operator may replace: none of them carries a promise.
+    const FREE: [&str; 13] = [
+        "bind_address",
+        "binlog_expire_logs_seconds",
+        "character_set_server",
+        "extra_max_connections",
+        "mysqlx",
+        "plugin_load_add",
+        "replica_net_timeout",
+        "replica_parallel_workers",
+        "secure_file_priv",
+        "skip_name_resolve",
+        "slave_net_timeout",
+        "slave_parallel_mode",
+        "slave_parallel_threads",
+    ];
+
+    #[test]
+    fn every_rendered_key_is_refused_or_free() {
+        for family in [Family::Mariadb, Family::Mysql] {
+            let file = ServerFile {
+                pair: "orders".into(),
+                member: "db1".into(),
+                family,
+                user: Some("mysql".into()),
+                datadir: "/data".into(),
+                socket: "/socket".into(),
+                pid_file: "/pid".into(),
+                log: "/log".into(),
+                bind: "*".into(),
+                port: 1,
+                admin_port: 2,
+                server_id: 1,
+                offset: 1,
+                gtid_domain: 0,
+                ack_timeout: None,
+                own: BTreeMap::new(),
+            };
+            let text = crate::decide::render::render(&file);
+            let (_, section) = text.split_once("[mysqld]\n").expect("a section");
+            for (name, _) in section.lines().filter_map(|line| line.split_once(" = ")) {
+                assert_eq!(
+                    refused(name, family),
+                    !FREE.contains(&name),
+                    "{family}: {name}"
+                );
+            }
+        }
     }
 
     #[test]

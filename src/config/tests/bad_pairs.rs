@@ -22,7 +22,7 @@ fn a_pair_has_two_members() {
     assert!(
         etc.problem(Code::MemberCount)
             .what
-            .contains("has 3 members")
+            .contains("has 3 member(s)")
     );
 }
 

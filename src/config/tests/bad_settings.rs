@@ -21,6 +21,34 @@ fn a_wrong_type_says_what_was_expected() {
 }
 
 #[test]
+fn a_slip_is_understood() {
+    let etc = Etc::usual(&MINIMAL.replace("family", "famliy"));
+    let problem = etc.problem(Code::UnknownKey);
+    assert_eq!(problem.help.as_deref(), Some("`family` is meant, perhaps"));
+    let etc = Etc::usual(&with("[nonsense]"));
+    assert_eq!(etc.problem(Code::UnknownKey).help, None);
+}
+
+#[test]
+fn a_table_is_expected() {
+    for text in [
+        "pair = 3",
+        "log = \"x\"",
+        "log = [\"info\", \"text\"]",
+        "[[log]]\nlevel = \"info\"",
+    ] {
+        let etc = Etc::usual(&format!("{text}\n"));
+        let problems = etc.bad();
+        let problem = problems.iter().next().expect("one");
+        assert_eq!(
+            (problem.code, problem.expected.contains("table")),
+            (Code::BadValue, true),
+            "{problems}"
+        );
+    }
+}
+
+#[test]
 fn a_duration_needs_its_unit() {
     for value in ["250", "\"250\"", "\"-1s\"", "\"9h\"", "\"soon\""] {
         let etc = Etc::usual(&with(&format!("[pair.orders.hang]\ninterval = {value}")));
