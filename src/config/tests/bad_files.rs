@@ -114,3 +114,18 @@ fn nothing_is_touched() {
     assert!(!etc.path("state").exists());
     assert!(!etc.path("run").exists());
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::test_runner::Config::with_cases(300))]
+
+    /// A daemon that reads a damaged file on SIGHUP must live on.
+    #[test]
+    fn no_damage_makes_it_panic(at in 0usize..1700, length in 0usize..40, put in "[ -~\n\u{e9}\u{4e2d}]{0,8}") {
+        let text: String = good::uncommented().lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect();
+        let clean = |at: usize| (0..=at.min(text.len())).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
+        let (from, to) = (clean(at), clean(at + length));
+        let etc = Etc::new(&format!("{}{put}{}", &text[..from], &text[to..]));
+        let report = check_report(&etc.load());
+        assert!(!report.is_empty());
+    }
+}

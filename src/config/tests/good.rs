@@ -115,7 +115,7 @@ fn the_highest_port_has_an_admin_port() {
 const SHIPPED: &str = include_str!("../../../etc/dualmasterd/dualmasterd.toml");
 
 /// Takes away the sign in front of every default.
-fn uncommented() -> String {
+pub(super) fn uncommented() -> String {
     SHIPPED
         .lines()
         .map(|line| match line.strip_prefix('#') {
