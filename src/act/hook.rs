@@ -5,6 +5,7 @@
 //! go to the log. Dropping the future of [`run`] kills the hook with its whole process group.
 
 mod context;
+mod hooks;
 
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -20,6 +21,7 @@ use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
 pub use context::{HookContext, HookMember};
+pub use hooks::Hooks;
 
 /// As much of a hook's output is kept.
 const OUTPUT_KEPT: usize = 4096;

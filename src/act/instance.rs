@@ -2,6 +2,7 @@
 //!
 //! The daemon itself never touches a datadir: `dualmasterd prepare` does, as the server's user.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
@@ -15,6 +16,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::time::{sleep, timeout};
 
 use super::files;
+use crate::binlog::ghost::GhostTransaction;
 use crate::config::{MemberSettings, PairSettings};
 use crate::model::action::{ActionError, Brought, Removed};
 use crate::model::gtid::GtidSet;
@@ -113,7 +115,7 @@ impl InstanceHands {
             Answer::NothingMissing => Ok(Brought::Removed(Removed::default())),
             Answer::Cut { plan, saved } => Ok(Brought::Removed(Removed {
                 gtids: plan.gtids(),
-                rows: plan.rows_by_table(),
+                rows: rows_by_table(&plan.removes),
                 saved_to: saved.display().to_string(),
             })),
             other => Err(odd(&other)),
@@ -273,7 +275,7 @@ fn failed(attempted: &str, path: &Path, error: &io::Error) -> ActionError {
 }
 
 /// An error with its causes, on one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -281,4 +283,14 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// Rows of each table in the transactions that were cut off.
+fn rows_by_table(removed: &[GhostTransaction]) -> Vec<(String, u64)> {
+    let mut rows = BTreeMap::new();
+    for table in removed.iter().flat_map(|ghost| &ghost.tables) {
+        let name = format!("{}.{}", table.schema, table.table);
+        *rows.entry(name).or_insert(0) += table.inserted + table.updated + table.deleted;
+    }
+    rows.into_iter().collect()
 }

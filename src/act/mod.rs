@@ -92,7 +92,7 @@ impl Actor {
         tokio::spawn(async move {
             let begun = clock();
             let result = if step.epoch == epoch.load(Ordering::Relaxed) {
-                hands.perform(&step.action).await
+                hands.perform(&step).await
             } else {
                 Err(ActionError::Stale)
             };
@@ -107,8 +107,8 @@ impl Actor {
 }
 
 impl Hands {
-    async fn perform(&self, action: &Action) -> Result<Brought, ActionError> {
-        match action {
+    async fn perform(&self, step: &Step) -> Result<Brought, ActionError> {
+        match &step.action {
             Action::WriteFiles { side } => self.instances[*side].write_files(),
             Action::Initialise { side } => self.instances[*side].initialise().await,
             Action::Start { side, .. } => self.instances[*side].start().await,
@@ -147,7 +147,7 @@ impl Hands {
                 Some(endpoint) => endpoint.route(*writer, *reader).await,
                 None => Ok(Brought::Nothing),
             },
-            Action::Hook { event, from, to } => self.hooks.run(*event, *from, *to).await,
+            Action::Hook { event, from, to } => self.hooks.run(*event, step.op, *from, *to).await,
         }
     }
 

@@ -154,10 +154,7 @@ impl Operation {
                 | State::Serving
                 | State::Switching(_)
                 | State::Promoting(_)
-                | State::Paused => memory
-                    .last_refusal
-                    .clone()
-                    .unwrap_or_else(|| "the writer stays".to_owned()),
+                | State::Paused => memory.last_failure().unwrap_or("the writer stays").to_owned(),
             };
             self.ended = Some(Ended {
                 moved: false,

@@ -316,7 +316,7 @@ fn operation(state: &State) -> Option<OpId> {
 }
 
 fn refusal(decision: &Decision) -> &str {
-    let refusal = decision.memory.last_refusal.as_deref();
+    let refusal = decision.memory.last_failure();
     refusal.unwrap_or("the writer stays")
 }
 

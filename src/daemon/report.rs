@@ -56,7 +56,7 @@ pub fn report(
             .collect(),
         guards,
         operations: history.report(policy, &memory.durable.changes),
-        last_refusal: memory.last_refusal.clone(),
+        last_refusal: memory.last_failure().map(str::to_owned),
     }
 }
 

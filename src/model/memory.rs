@@ -305,6 +305,11 @@ impl Memory {
         }
     }
 
+    /// Why the last operation that ended did not move the writer.
+    pub fn last_failure(&self) -> Option<&str> {
+        self.last_op.as_ref()?.result.as_ref().err().map(String::as_str)
+    }
+
     /// The register's writer, once one was chosen.
     pub fn writer(&self) -> Option<Side> {
         self.durable

@@ -1,6 +1,8 @@
 //! Independent tasks that only read. Each publishes its newest fact; none waits for another.
 
 pub mod disk;
+pub mod endpoint;
+pub mod instance;
 pub mod process;
 
 use crate::model::facts::{EndpointFact, InstanceFact};
