@@ -50,6 +50,7 @@ pub(super) struct Pair {
     pub(super) max_lag: Option<Span<0, HOUR>>,
     pub(super) ack_timeout: Option<Span<10, HOUR>>,
     pub(super) gtid_domain: Option<Word>,
+    pub(super) events: Option<bool>,
     pub(super) runtime: Option<Runtime>,
     pub(super) binary: Option<PathBuf>,
     pub(super) install_db: Option<PathBuf>,
