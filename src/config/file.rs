@@ -51,6 +51,7 @@ pub(super) struct Pair {
     pub(super) ack_timeout: Option<Span<10, HOUR>>,
     pub(super) events: bool,
     pub(super) gtid_domain: Option<Word>,
+    pub(super) events: Option<bool>,
     pub(super) runtime: Option<Runtime>,
     pub(super) binary: Option<PathBuf>,
     pub(super) install_db: Option<PathBuf>,

@@ -191,6 +191,7 @@ fn policy(
         endpoint: endpoint::policy(said.endpoint.as_ref()),
         gating_hooks: said.hooks.gating.clone(),
         app: said.app.is_some(),
+        events: said.events.unwrap_or(true),
     }
 }
 

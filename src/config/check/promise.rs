@@ -71,7 +71,7 @@ const RULES: &[Rule] = &[
     ),
     promise(
         &["event_scheduler"],
-        "promise 1 (never two writers): events write on a read-only server, so they follow the writer",
+        "promise 1 (never two writers): events write on a read-only server, so they follow the writer; the pair's own key is `events`",
     ),
     Rule {
         lossless_only: true,
