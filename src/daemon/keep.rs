@@ -1,0 +1,425 @@
+//! Puts one pair together: its hands, its observers, its loop.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use zeroize::Zeroizing;
+
+use super::clock;
+use super::pair::{self, Inbox, Pair, PairError, Pokes};
+use super::tell::Teller;
+use crate::act::accounts::App;
+use crate::act::endpoint::EndpointHands;
+use crate::act::hook::{HookMember, Hooks};
+use crate::act::instance::{InstanceHands, chain};
+use crate::act::{Actor, Hands, ServerHandle};
+use crate::config::{EndpointSettings, MemberSettings, PairSettings};
+use crate::control::desk::{Asked, AskedSessions, PairHandle};
+use crate::control::report::{MemberSessions, PairReport};
+use crate::decide::Watch;
+use crate::model::incarnation::Incarnation;
+use crate::model::member::{Both, Side};
+use crate::model::policy::Policy;
+use crate::mysql::secrets::Secrets;
+use crate::mysql::target::{LinkTls, Peer};
+use crate::mysql::{Account, ServerTarget, Session};
+use crate::net::address::Addresses;
+use crate::net::nft::{Nft, Table};
+use crate::observe::observer::Observer;
+use crate::observe::probes::{WriterProbe, spawn_prober};
+use crate::observe::server::{Steering, spawn_looker};
+use crate::observe::{Publisher, disk, endpoint, instance, process};
+use crate::runtime::process::Spawned;
+
+/// What all pairs share.
+#[derive(Debug, Clone)]
+pub(super) struct Shared {
+    pub(super) state_dir: PathBuf,
+    pub(super) nft: Option<Arc<Nft>>,
+    pub(super) addresses: Option<Arc<Addresses>>,
+    pub(super) notify: Arc<super::systemd::Notify>,
+    pub(super) statuses: super::tell::Statuses,
+}
+
+/// A pair that is kept.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) handle: PairHandle,
+    pub(super) settings: PairSettings,
+    policy: watch::Sender<Policy>,
+    stop: watch::Sender<bool>,
+    actor: Actor,
+    running: JoinHandle<()>,
+    beside: Vec<JoinHandle<()>>,
+}
+
+/// Why a pair cannot be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    /// Its state or the system.
+    #[error(transparent)]
+    Pair(#[from] PairError),
+    /// Its passwords.
+    #[error("the passwords of pair `{pair}`")]
+    Secrets {
+        /// The pair.
+        pair: String,
+        /// Why.
+        source: crate::mysql::secrets::SecretsError,
+    },
+    /// A folder of its own.
+    #[error("cannot make the folder {folder}")]
+    Folder {
+        /// Which.
+        folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Its endpoint needs nftables.
+    #[error("pair `{pair}` has an endpoint, and nftables cannot be used")]
+    Nft {
+        /// The pair.
+        pair: String,
+    },
+}
+
+/// Begins to keep a pair.
+///
+/// # Errors
+/// See [`KeepError`].
+pub(super) fn start(settings: &PairSettings, shared: &Shared) -> Result<Kept, KeepError> {
+    let pair = settings.policy.pair.clone();
+    let secrets = shared.state_dir.join("secrets");
+    folder(&shared.state_dir, 0o711)?;
+    folder(&settings.home, 0o711)?;
+    folder(&secrets, 0o700)?;
+    let file = secrets.join(format!("{pair}.json"));
+    let passwords = Secrets::load_or_create(&file)
+        .map_err(|source| KeepError::Secrets { pair: pair.clone(), source })?;
+    let targets = server_targets(settings, &Arc::new(passwords));
+    let (slots, durable) = pair::open_state(&pair, &settings.home.join("state"))?;
+
+    let (seen, seen_rx) = mpsc::unbounded_channel();
+    let (ended, ended_rx) = mpsc::unbounded_channel();
+    let (requests, asked) = mpsc::channel(16);
+    let (sessions, asked_sessions) = mpsc::channel(4);
+    let (policy, policy_rx) = watch::channel(settings.policy.clone());
+    let (stop, stop_rx) = watch::channel(false);
+    let (watch_tx, watch_rx) = watch::channel(Watch::default());
+    let pokes = Pokes::default();
+
+    let mut beside = Vec::new();
+    let started = Both::from_fn(|_| mpsc::unbounded_channel::<Spawned>());
+    let instances = Both::from_fn(|side| {
+        InstanceHands::new(settings, &settings.members[side], started[side].0.clone())
+    });
+    let mut received = started.map(|_, (_, receiver)| Some(receiver));
+    for side in Side::BOTH {
+        let Some(started) = received[side].take() else { continue };
+        let observed = ObservedMember {
+            settings: &settings.members[side],
+            pair: settings,
+            target: targets[side].clone(),
+            last_life: durable.lives[side].clone(),
+            poke: pokes.members[side].look.clone(),
+            poke_instance: pokes.members[side].instance.clone(),
+        };
+        beside.extend(observe_member(observed, started, &watch_rx, &seen));
+    }
+    let endpoint = match &settings.endpoint {
+        Some(endpoint) => {
+            let (hands, observer) =
+                lead(settings, endpoint, shared, &targets, &pokes, &seen)?;
+            beside.push(observer);
+            Some(hands)
+        }
+        None => None,
+    };
+    let hands = Hands {
+        family: settings.policy.family,
+        close_budget: settings.policy.switchover.close_budget,
+        instances,
+        servers: targets.map(|_, target| ServerHandle::new(target)),
+        endpoint,
+        app: settings.app.as_ref().map(|app| App {
+            user: app.user.clone(),
+            host: app.host.clone(),
+            password: Zeroizing::new(app_password(app, &secrets, &pair)),
+            schema: app.database.clone(),
+        }),
+        hooks: hooks(settings),
+    };
+    let actor = Actor::new(hands, clock::now, ended);
+    beside.push(tokio::spawn(answer_sessions(actor.clone(), settings.policy.clone(), asked_sessions)));
+
+    let (report, report_rx) = watch::channel(Arc::new(PairReport::unseen(&settings.policy)));
+    let teller = Teller::new(pair.clone(), report, shared);
+    let loop_of = Pair::new(
+        settings.policy.clone(),
+        slots,
+        durable,
+        actor.clone(),
+        watch_tx,
+        pokes,
+        teller,
+    )?;
+    let inbox = Inbox {
+        seen: seen_rx,
+        ended: ended_rx,
+        asked,
+        policy: policy_rx,
+        stop: stop_rx,
+    };
+    let handle = PairHandle {
+        members: Both::from_fn(|side| settings.members[side].name.clone()),
+        requests,
+        sessions,
+        report: report_rx,
+    };
+    Ok(Kept {
+        handle,
+        settings: settings.clone(),
+        policy,
+        stop,
+        actor,
+        running: tokio::spawn(loop_of.run(inbox)),
+        beside,
+    })
+}
+
+impl Kept {
+    /// Goes on with other limits. What a member is cannot change while it runs.
+    pub(super) fn follow(&mut self, settings: &PairSettings) {
+        self.policy.send_replace(settings.policy.clone());
+        self.settings.policy = settings.policy.clone();
+    }
+
+    /// Stops keeping it: servers and roles stay as they are.
+    pub(super) async fn stop(self) {
+        self.stop.send_replace(true);
+        let mut running = self.running;
+        if tokio::time::timeout(super::STOP_WITHIN, &mut running).await.is_err() {
+            tracing::error!(pair = self.settings.policy.pair, "did not stop in time");
+            running.abort();
+        }
+        if let Some(endpoint) = &self.actor.hands().endpoint
+            && self.settings.endpoint.as_ref().is_some_and(|settings| settings.remove_on_stop)
+            && let Err(error) = endpoint.remove().await
+        {
+            tracing::error!(error = chain(&error), "cannot take the endpoint away");
+        }
+        for task in self.beside {
+            task.abort();
+        }
+    }
+}
+
+fn folder(path: &Path, mode: u32) -> Result<(), KeepError> {
+    crate::act::files::folder(path, mode, None)
+        .map_err(|source| KeepError::Folder { folder: path.to_owned(), source })
+}
+
+fn server_targets(settings: &PairSettings, secrets: &Arc<Secrets>) -> Both<Arc<ServerTarget>> {
+    Both::from_fn(|side| {
+        let (member, peer) = (&settings.members[side], &settings.members[side.peer()]);
+        Arc::new(ServerTarget {
+            name: member.name.clone(),
+            family: member.server.family,
+            socket: Some(member.server.socket.clone()),
+            host: member.host.clone(),
+            port: member.server.port,
+            admin: Some(("127.0.0.1".into(), member.server.admin_port)),
+            server_id: member.server.server_id,
+            made_by_us: true,
+            peer: Peer {
+                host: peer.host.clone(),
+                port: peer.server.port,
+                server_id: peer.server.server_id,
+            },
+            secrets: secrets.clone(),
+            root: member.root.as_ref().map(|login| login.password.clone()),
+            tls: settings.link.tls.as_ref().map(|tls| LinkTls {
+                ca: tls.ca.clone(),
+                identity: tls.identity.clone(),
+            }),
+        })
+    })
+}
+
+struct ObservedMember<'s> {
+    settings: &'s MemberSettings,
+    pair: &'s PairSettings,
+    target: Arc<ServerTarget>,
+    last_life: Option<Incarnation>,
+    poke: Arc<Notify>,
+    poke_instance: Arc<Notify>,
+}
+
+/// Starts everything that looks at one member.
+fn observe_member(
+    member: ObservedMember<'_>,
+    started: mpsc::UnboundedReceiver<Spawned>,
+    watching: &watch::Receiver<Watch>,
+    seen: &Publisher,
+) -> Vec<JoinHandle<()>> {
+    let settings = member.settings.clone();
+    let side = settings.side;
+    let interval = member.pair.policy.hang.interval;
+    let (lives, life) = watch::channel(None);
+    let observer = Observer {
+        side,
+        target: member.target.clone(),
+        now: clock::now,
+        life: life.clone(),
+        publish: seen.clone(),
+    };
+    let (hurry, writer, steering) = steer(side, member.target.server_id, watching.clone());
+    let mut tasks = vec![steering];
+    tasks.push(tokio::spawn(process::run(
+        process::Target {
+            side,
+            program: settings.binary.file_name().unwrap_or_default().to_owned(),
+            defaults_file: settings.cnf.clone(),
+            pid_file: settings.server.pid_file.clone(),
+            last_life: member.last_life,
+        },
+        started,
+        lives,
+        clock::now,
+        seen.clone(),
+    )));
+    let hands = Arc::new(InstanceHands::new(member.pair, &settings, mpsc::unbounded_channel().0));
+    let inspect = move || {
+        let hands = hands.clone();
+        async move { hands.inspect().await.map_err(|error| error.to_string()) }
+    };
+    let disk_file = settings.server.datadir.join(".dualmasterd.probe");
+    tasks.push(tokio::spawn(instance::run(
+        settings,
+        inspect,
+        life,
+        member.poke_instance,
+        clock::now,
+        seen.clone(),
+    )));
+    tasks.push(tokio::spawn(disk::run(side, disk_file, interval, clock::now, seen.clone())));
+    tasks.push(spawn_looker(observer.clone(), Steering { poke: member.poke, hurry }));
+    tasks.extend(spawn_prober(&observer, interval, &writer));
+    tasks
+}
+
+/// Turns what the core wants watched into what this member's observers are told.
+fn steer(
+    side: Side,
+    server_id: u32,
+    mut watching: watch::Receiver<Watch>,
+) -> (watch::Receiver<bool>, watch::Receiver<Option<WriterProbe>>, JoinHandle<()>) {
+    let (hurry_tx, hurry) = watch::channel(false);
+    let (writer_tx, writer) = watch::channel(None);
+    let steering = tokio::spawn(async move {
+        while watching.changed().await.is_ok() {
+            let watch = *watching.borrow_and_update();
+            hurry_tx.send_replace(watch.hurry);
+            let probe = watch
+                .heartbeat
+                .filter(|(writer, _)| *writer == side)
+                .map(|(_, epoch)| WriterProbe { epoch, writer: server_id });
+            writer_tx.send_if_modified(|told| {
+                let changed = *told != probe;
+                *told = probe;
+                changed
+            });
+        }
+    });
+    (hurry, writer, steering)
+}
+
+/// The endpoint's hands and its observer.
+fn lead(
+    settings: &PairSettings,
+    endpoint_settings: &EndpointSettings,
+    shared: &Shared,
+    targets: &Both<Arc<ServerTarget>>,
+    pokes: &Pokes,
+    seen: &Publisher,
+) -> Result<(EndpointHands, JoinHandle<()>), KeepError> {
+    let pair = settings.policy.pair.clone();
+    let table = Table::of_pair(&pair).map_err(|_| KeepError::Nft { pair: pair.clone() })?;
+    let nft = shared.nft.clone().ok_or(KeepError::Nft { pair })?;
+    let members = Both::from_fn(|side| member_address(settings, endpoint_settings, side));
+    let address = endpoint_settings.address.clone().zip(shared.addresses.clone());
+    let observed = endpoint::Target {
+        nft: nft.clone(),
+        table: table.clone(),
+        writer: endpoint_settings.writer,
+        reader: endpoint_settings.reader,
+        members,
+        address: address.map(|(address, addresses)| (addresses, address)),
+    };
+    let target = targets.a.clone();
+    let who = move |at: SocketAddr| {
+        let target = Arc::new(target.at(at));
+        async move { Session::who(&target).await.map_err(|error| error.chain()) }
+    };
+    let observer = tokio::spawn(endpoint::run(
+        observed,
+        who,
+        pokes.endpoint.clone(),
+        clock::now,
+        seen.clone(),
+    ));
+    let hands = EndpointHands::new(
+        nft,
+        shared.addresses.clone(),
+        table,
+        endpoint_settings.clone(),
+        members,
+    );
+    Ok((hands, observer))
+}
+
+/// Where a redirected client finds a member: at the endpoint's own address where that is this host's
+/// outside address, since a packet from outside cannot be led to loopback.
+fn member_address(settings: &PairSettings, endpoint: &EndpointSettings, side: Side) -> SocketAddr {
+    let member = &settings.members[side];
+    let host = member.host.parse::<IpAddr>().unwrap_or_else(|_| endpoint.writer.ip());
+    let at_endpoint = host.is_loopback() && !endpoint.writer.ip().is_loopback();
+    let ip = if at_endpoint { endpoint.writer.ip() } else { host };
+    SocketAddr::new(ip, member.server.port)
+}
+
+fn hooks(settings: &PairSettings) -> Hooks {
+    Hooks {
+        pair: settings.policy.pair.clone(),
+        members: Both::from_fn(|side| HookMember {
+            name: settings.members[side].name.clone(),
+            host: settings.members[side].host.clone(),
+            port: settings.members[side].server.port,
+        }),
+        vip: settings.endpoint.as_ref().map(|endpoint| endpoint.writer.ip().to_string()),
+        programs: settings.hooks.programs.clone(),
+        gating: settings.policy.gating_hooks.clone(),
+        limit: settings.hooks.timeout,
+    }
+}
+
+/// Lists of sessions are asked for beside the loop.
+async fn answer_sessions(
+    actor: Actor,
+    policy: Policy,
+    mut asked: mpsc::Receiver<AskedSessions>,
+) {
+    while let Some(asked) = asked.recv().await {
+        let servers = &actor.hands().servers;
+        let (a, b) = tokio::join!(servers.a.list_sessions(), servers.b.list_sessions());
+        let lists = Both { a, b }.map(|side, sessions| MemberSessions {
+            member: policy.name(side).to_owned(),
+            sessions: sessions.map_err(|error| error.to_string()),
+        });
+        let _ = asked.reply.send(vec![lists.a, lists.b]);
+    }
+}
