@@ -6,3 +6,4 @@ pub mod act;
 pub mod decide;
 pub mod model;
 pub mod mysql;
+pub mod observe;

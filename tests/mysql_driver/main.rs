@@ -5,10 +5,12 @@
 
 mod pair;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use dualmasterd::act::accounts::{App, bootstrap, create_app};
 use dualmasterd::act::close::{close, open};
+use dualmasterd::act::events::hand_over_events;
 use dualmasterd::act::link::{point, start_applier, start_receiver, stop_applier, stop_receiver};
 use dualmasterd::act::semi_sync::{arm_source, disarm_source, set_ack_timeout};
 use dualmasterd::act::server::set_events;
@@ -18,7 +20,17 @@ use dualmasterd::model::link::Receiver;
 use dualmasterd::model::server::{ENDLESS_MS, Family};
 use dualmasterd::mysql::{Account, Session};
 
-use self::pair::{LIMIT, Pair};
+use dualmasterd::model::incarnation::Incarnation;
+use dualmasterd::model::member::Side;
+use dualmasterd::model::probe::ProbeFact;
+use dualmasterd::mysql::look::Looker;
+use dualmasterd::observe::probes::{WriterProbe, spawn_prober};
+use dualmasterd::observe::server::{Steering, spawn_looker};
+use dualmasterd::observe::{Observer, Question, Seen};
+use nix::sys::signal::Signal;
+use tokio::sync::{Notify, mpsc, watch};
+
+use self::pair::{LIMIT, Pair, Server, life};
 
 const BUDGET: Duration = Duration::from_millis(50);
 
@@ -33,7 +45,7 @@ async fn mysql() {
 }
 
 async fn all(family: Family, port: u16) {
-    let mut pair = Pair::start(family, port).await;
+    let pair = Pair::start(family, port).await;
     step("bootstrap");
     accounts(&pair).await;
     step("link");
@@ -49,9 +61,15 @@ async fn all(family: Family, port: u16) {
     step("sessions");
     sessions(&pair).await;
     step("relay logs");
-    relay_logs(&mut pair).await;
+    relay_logs(&pair).await;
+    step("observers");
+    observers(&pair).await;
+    step("events");
+    events(&pair).await;
     step("switchover");
     switchover(&pair).await;
+    step("times of a look");
+    times(&pair).await;
 }
 
 fn step(name: &str) {
@@ -304,7 +322,7 @@ async fn sessions(pair: &Pair) {
     assert_eq!(fact.link.unwrap().receiver, Receiver::Running);
 }
 
-async fn relay_logs(pair: &mut Pair) {
+async fn relay_logs(pair: &Pair) {
     let (a, b) = (&pair.a, &pair.b);
     stop_applier(&b.handle).await.unwrap();
     stop_applier(&b.handle).await.unwrap();
@@ -374,5 +392,267 @@ async fn switchover(pair: &Pair) {
         assert!(!fact.writable && !fact.semi_sync.source_on);
         let fact = new.look().await;
         assert!(fact.semi_sync.is_lossless() && !fact.link.unwrap().applier);
+    }
+}
+
+struct Watched {
+    life: watch::Sender<Option<Incarnation>>,
+    writer: watch::Sender<Option<WriterProbe>>,
+    hurry: watch::Sender<bool>,
+    poke: Arc<Notify>,
+    seen: mpsc::Receiver<Seen>,
+}
+
+impl Watched {
+    fn start(server: &Server, side: Side) -> Self {
+        let (life, life_seen) = watch::channel(Some(life()));
+        let (writer, writer_seen) = watch::channel(None);
+        let (hurry, hurry_seen) = watch::channel(false);
+        let (publish, seen) = mpsc::channel(64);
+        let poke = Arc::new(Notify::new());
+        let observer = Observer {
+            side,
+            target: server.target().clone(),
+            now: pair::now,
+            life: life_seen,
+            publish,
+        };
+        spawn_prober(&observer, Duration::from_millis(250), &writer_seen);
+        let steering = Steering {
+            poke: poke.clone(),
+            hurry: hurry_seen,
+        };
+        spawn_looker(observer, steering);
+        Self {
+            life,
+            writer,
+            hurry,
+            poke,
+            seen,
+        }
+    }
+
+    /// Reads until something is as wanted.
+    async fn until(&mut self, what: &str, wanted: impl Fn(&Seen) -> bool) -> Seen {
+        let found = async {
+            loop {
+                let seen = self.seen.recv().await.unwrap();
+                if wanted(&seen) {
+                    return seen;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), found)
+            .await
+            .expect(what)
+    }
+
+    async fn nothing_from(&mut self, span: Duration, unwanted: impl Fn(&Seen) -> bool) {
+        let end = tokio::time::Instant::now() + span;
+        while let Ok(seen) = tokio::time::timeout_at(end, self.seen.recv()).await {
+            let seen = seen.unwrap();
+            assert!(!unwanted(&seen), "{seen:?}");
+        }
+    }
+}
+
+fn answered(question: Question) -> impl Fn(&Seen) -> bool {
+    move |seen| {
+        matches!(seen, Seen::Probe(_, q, fact) if *q == question && fact.last_ok.is_some()
+            && fact.pending_since.is_none() && fact.error.is_none())
+    }
+}
+
+fn pending(question: Question) -> impl Fn(&Seen) -> bool {
+    move |seen| matches!(seen, Seen::Probe(_, q, fact) if *q == question && fact.pending_since.is_some())
+}
+
+async fn observers(pair: &Pair) {
+    let (a, b) = (&pair.a, &pair.b);
+    let mut watched = Watched::start(a, Side::A);
+    watched
+        .until("a look", |seen| matches!(seen, Seen::Server(Side::A, _)))
+        .await;
+    watched.until("a ping", answered(Question::Ping)).await;
+    watched.until("a login", answered(Question::Login)).await;
+    let of_the_writer = |seen: &Seen| {
+        matches!(
+            seen,
+            Seen::Probe(_, Question::LocalWrite | Question::Heartbeat, _)
+        )
+    };
+    watched
+        .nothing_from(Duration::from_millis(500), of_the_writer)
+        .await;
+
+    // As writer: a row with epoch and writer comes to the reader.
+    let before = a.look().await.executed;
+    watched
+        .writer
+        .send(Some(WriterProbe {
+            epoch: 7,
+            writer: 1,
+        }))
+        .unwrap();
+    watched
+        .until("a local write", answered(Question::LocalWrite))
+        .await;
+    watched
+        .until("a heartbeat", answered(Question::Heartbeat))
+        .await;
+    let fact = b
+        .until("the heartbeat arrived", |fact| !fact.heartbeats.is_empty())
+        .await;
+    let row = fact.heartbeats[0].clone();
+    assert_eq!((row.server_id, row.epoch, row.writer), (1, 7, 1));
+    assert!(row.written_ms > 1_700_000_000_000);
+    assert_ne!(a.look().await.executed, before);
+
+    // A frozen reader: the heartbeat waits and is left alone, the local write does not wait.
+    b.signal(Signal::SIGSTOP);
+    watched.until("waits", pending(Question::Heartbeat)).await;
+    watched
+        .until("does not wait", answered(Question::LocalWrite))
+        .await;
+    let waiting = |seen: &Seen| matches!(seen, Seen::Server(_, fact) if fact.semi_sync.waiting);
+    watched.until("is waited for", waiting).await;
+    b.signal(Signal::SIGCONT);
+    watched
+        .until("acknowledged", answered(Question::Heartbeat))
+        .await;
+
+    // A frozen writer: everything waits.
+    a.signal(Signal::SIGSTOP);
+    for question in [
+        Question::Ping,
+        Question::LocalWrite,
+        Question::Heartbeat,
+        Question::Login,
+    ] {
+        // Each waits on its own; which comes first is chance.
+        let mut other = Watched::start(b, Side::B);
+        other
+            .until(
+                "the other member is not in the way",
+                answered(Question::Ping),
+            )
+            .await;
+        if question == Question::Ping {
+            watched.until("waits", pending(question)).await;
+        }
+    }
+    watched
+        .until("the look fails", |seen| {
+            matches!(seen, Seen::ServerError(..))
+        })
+        .await;
+    a.signal(Signal::SIGCONT);
+    watched.until("answers", answered(Question::Ping)).await;
+    watched
+        .until("answers", answered(Question::Heartbeat))
+        .await;
+
+    // Unset: stops at once. Poked in a hurry: looks at once.
+    watched.writer.send(None).unwrap();
+    let reset = |seen: &Seen| matches!(seen, Seen::Probe(_, Question::Heartbeat, fact) if *fact == ProbeFact::default());
+    watched.until("stopped", reset).await;
+    let written = a.look().await.executed;
+    watched.hurry.send(true).unwrap();
+    for _ in 0..20 {
+        let began = pair::now();
+        watched.poke.notify_one();
+        let look = |seen: &Seen| matches!(seen, Seen::Server(_, fact) if fact.asked >= began);
+        watched.until("a look", look).await;
+        let took = pair::now().since(began);
+        assert!(took < Duration::from_millis(250), "{took:?}");
+    }
+    assert_eq!(a.look().await.executed, written);
+    // No life: nothing is asked.
+    watched.life.send(None).unwrap();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    while watched.seen.try_recv().is_ok() {}
+    watched
+        .nothing_from(Duration::from_millis(800), |_| true)
+        .await;
+}
+
+async fn events(pair: &Pair) {
+    let (a, b) = (&pair.a, &pair.b);
+    let watched = Watched::start(a, Side::A);
+    a.sql(
+        "CREATE DATABASE `e``v`; CREATE USER definer@localhost; \
+         GRANT ALL ON *.* TO definer@localhost; \
+         CREATE DEFINER=definer@localhost EVENT `e``v`.`on'1` ON SCHEDULE EVERY 1 DAY DO DO 1; \
+         CREATE DEFINER=definer@localhost EVENT `e``v`.`off` ON SCHEDULE EVERY 1 DAY DISABLE DO DO 1",
+    )
+    .await;
+    watched
+        .writer
+        .send(Some(WriterProbe {
+            epoch: 7,
+            writer: 1,
+        }))
+        .unwrap();
+    for _ in 0..100 {
+        if b.value("SELECT event_name FROM dualmasterd.events")
+            .await
+            .is_some()
+        {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    watched.writer.send(None).unwrap();
+    let count = "SELECT CONCAT(COUNT(*), MIN(event_name)) FROM dualmasterd.events";
+    assert_eq!(b.value(count).await.unwrap(), "1on'1");
+
+    // As after b became writer: the enabled one alone is enabled there, with its definer.
+    stop_applier(&b.handle).await.unwrap();
+    disarm_source(&a.handle).await.unwrap();
+    close(&a.handle, BUDGET).await.unwrap();
+    open(&b.handle).await.unwrap();
+    hand_over_events(&b.handle).await.unwrap();
+    hand_over_events(&b.handle).await.unwrap();
+    let state = "SELECT GROUP_CONCAT(EVENT_NAME, ' ', STATUS, ' ', DEFINER ORDER BY EVENT_NAME DESC) \
+        FROM information_schema.events";
+    let state = b.value(state).await.unwrap();
+    assert!(
+        state.starts_with("on'1 ENABLED definer@localhost,off "),
+        "{state}"
+    );
+    assert!(state.contains("SIDE_DISABLED"), "{state}");
+    close(&b.handle, BUDGET).await.unwrap();
+    start_applier(&a.handle).await.unwrap();
+    a.until_has(&b.look().await.executed).await;
+    stop_applier(&a.handle).await.unwrap();
+    start_applier(&b.handle).await.unwrap();
+    arm_source(&a.handle, ENDLESS_MS).await.unwrap();
+    open(&a.handle).await.unwrap();
+    hand_over_events(&a.handle).await.unwrap();
+    b.until_has(&a.look().await.executed).await;
+}
+
+async fn times(pair: &Pair) {
+    for server in [&pair.a, &pair.b] {
+        let mut looker = Looker::connect(server.target(), LIMIT).await.unwrap();
+        let (mut full, mut quick) = (Vec::new(), Vec::new());
+        for _ in 0..200 {
+            let began = Instant::now();
+            looker.look_full(&life(), pair::now, LIMIT).await.unwrap();
+            full.push(began.elapsed());
+            let began = Instant::now();
+            looker.look_quick(&life(), pair::now, LIMIT).await.unwrap();
+            quick.push(began.elapsed());
+        }
+        full.sort();
+        quick.sort();
+        eprintln!(
+            "   {}: full look {:?} (max {:?}), quick {:?} (max {:?})",
+            server.target().name,
+            full[100],
+            full[199],
+            quick[100],
+            quick[199]
+        );
     }
 }
