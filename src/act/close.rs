@@ -99,9 +99,22 @@ async fn in_the_way(session: &mut Session, setter: u32, budget: Duration) -> Str
         Family::Mysql => mysql_in_the_way(session, setter).await,
     };
     match found {
-        Ok(rows) if rows.is_empty() => "a session that holds LOCK TABLES or a lock".to_owned(),
+        Ok(rows) if rows.is_empty() => idle_sessions(session).await,
         Ok(rows) => rows.iter().map(name_session).collect::<Vec<_>>().join("; "),
         Err(error) => format!("unknown ({})", error.chain()),
+    }
+}
+
+/// MariaDB does not tell who holds LOCK TABLES: it can only be one of the idle sessions.
+async fn idle_sessions(session: &mut Session) -> String {
+    let sql = format!("{} LIMIT 5", session.dialect().client_sessions());
+    let named: Vec<String> = match session.rows(&sql, END).await {
+        Ok(rows) => rows.iter().map(name_session).collect(),
+        Err(_) => Vec::new(),
+    };
+    match named.is_empty() {
+        true => "a session that has ended meanwhile".to_owned(),
+        false => format!("LOCK TABLES by one of the idle {}", named.join(", ")),
     }
 }
 
@@ -134,12 +147,15 @@ async fn mysql_in_the_way(session: &mut Session, setter: u32) -> Result<Vec<Row>
 
 fn name_session(row: &Row) -> String {
     let part = |name: &str| text(row, &[name]).unwrap_or_default();
+    let what = match part("what") {
+        what if what.is_empty() => what,
+        what => format!(" ({what})"),
+    };
     format!(
-        "session {} {}@{} ({})",
+        "session {} {}@{}{what}",
         part("id"),
         part("user"),
-        part("host"),
-        part("what")
+        part("host")
     )
 }
 

@@ -42,22 +42,26 @@ pub struct InstanceHands {
     pair: String,
     home: PathBuf,
     member: MemberSettings,
+    rendered: String,
     started: UnboundedSender<Spawned>,
 }
 
 type Done = Result<Brought, ActionError>;
 
 impl InstanceHands {
-    /// The hands for `member`; servers that they start are told to `started`.
+    /// The hands for `member`, whose configuration file is to be `rendered`; servers that they start
+    /// are told to `started`.
     pub fn new(
         pair: &PairSettings,
         member: &MemberSettings,
+        rendered: String,
         started: UnboundedSender<Spawned>,
     ) -> Self {
         Self {
             pair: pair.policy.pair.clone(),
             home: pair.home.clone(),
             member: member.clone(),
+            rendered,
             started,
         }
     }
@@ -69,7 +73,7 @@ impl InstanceHands {
             .and_then(|()| self.own_folder(&member.home, 0o750))
             .and_then(|()| self.own_folder(&member.run_dir, 0o755))
             .and_then(|()| {
-                files::write(&member.cnf, crate::decide::render::render(&member.server).as_bytes(), 0o644)
+                files::write(&member.cnf, self.rendered.as_bytes(), 0o644)
             });
         made.map(|()| Brought::Nothing)
             .map_err(|error| failed("write", &member.cnf, &error))
@@ -122,9 +126,14 @@ impl InstanceHands {
         }
     }
 
-    /// Copies the relay logs aside.
+    /// Copies the relay logs aside, once for each state of their index.
     pub async fn save_relay(&self) -> Done {
-        let to = self.saved("relay")?;
+        let seconds = std::fs::metadata(self.member.server.relay_index())
+            .and_then(|index| index.modified())
+            .ok()
+            .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok())
+            .map_or(0, |since| since.as_secs());
+        let to = self.saved(&format!("relay-{seconds}"))?;
         self.prepare(PrepareStep::CopyRelay { to }).await?;
         Ok(Brought::Nothing)
     }
@@ -205,8 +214,8 @@ impl InstanceHands {
                 install_db: member.install_db.clone(),
             },
             defaults_file: member.cnf.clone(),
-            binlog_index: member.server.datadir.join(crate::decide::render::BINLOG_INDEX),
-            relay_index: member.server.datadir.join(crate::decide::render::RELAY_INDEX),
+            binlog_index: member.server.binlog_index(),
+            relay_index: member.server.relay_index(),
             step,
         };
         self.own_folder(&member.home, 0o750).map_err(|error| failed("make", &member.home, &error))?;

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::handle::{LIMIT, ServerHandle};
 use crate::model::action::{ActionError, Brought};
-use crate::model::gtid::GtidSet;
+use crate::model::gtid::{Gtid, GtidSet};
 use crate::model::link::{LinkStatus, Receiver};
 use crate::mysql::cells::{number, text};
 use crate::mysql::dialect::Can;
@@ -24,6 +24,9 @@ const STOPPED: Duration = Duration::from_secs(6);
 
 /// What was received may take this long to be applied before a link is pointed anew.
 const DRAINED: Duration = Duration::from_secs(3);
+
+/// The peer may take this long to execute what a receiver's position names.
+const PEER_EXECUTES: Duration = Duration::from_secs(2);
 
 /// MySQL's STOP of the applier hangs for 60 s behind half a transaction; after this its threads
 /// are killed.
@@ -111,11 +114,16 @@ pub async fn point(handle: &ServerHandle) -> Result<Brought, ActionError> {
 }
 
 /// Starts the receiver. On MariaDB, where both threads are stopped, its position is first made to
-/// include what the server wrote itself.
+/// include what the server wrote itself, and the peer must have executed that: a peer that lags
+/// would answer "GTID not in the binlog" (1236), and the receiver would stop for good.
 ///
 /// # Errors
-/// Refused where that would delete unapplied relay logs, or no link is configured.
-pub async fn start_receiver(handle: &ServerHandle) -> Result<Brought, ActionError> {
+/// Refused where that would delete unapplied relay logs; failed where the peer lacks the position
+/// for 2 s, or no link is configured.
+pub async fn start_receiver(
+    handle: &ServerHandle,
+    peer: &ServerHandle,
+) -> Result<Brought, ActionError> {
     let mut session = handle.session().await?;
     let seen = look(&mut session).await?;
     configured(&seen)?;
@@ -129,10 +137,42 @@ pub async fn start_receiver(handle: &ServerHandle) -> Result<Brought, ActionErro
         seen.must_be_drained("starting the receiver while both threads are stopped")?;
         if !seen.executed.is_empty() {
             session.run(demote, LIMIT).await?;
+            wait_for_peer(&mut session, peer).await?;
         }
     }
     session.run(&dialect.start(Thread::Receiver), LIMIT).await?;
     Ok(Brought::Nothing)
+}
+
+/// Waits until the peer has executed the transactions that this server's receiver will name.
+async fn wait_for_peer(session: &mut Session, peer: &ServerHandle) -> Result<(), ActionError> {
+    let rows = session
+        .rows("SELECT @@global.gtid_slave_pos AS position", LIMIT)
+        .await?;
+    let position = rows
+        .first()
+        .and_then(|row| text(row, &["position"]))
+        .unwrap_or_default();
+    let last: Vec<Gtid> = position
+        .split(',')
+        .filter_map(|gtid| gtid.parse().ok())
+        .collect();
+    let deadline = Instant::now() + PEER_EXECUTES;
+    let mut other = peer.session().await?;
+    loop {
+        let executed = look(&mut other).await?.executed;
+        if last.iter().all(|gtid| executed.contains_gtid(gtid)) {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(ActionError::Failed(format!(
+                "the receiver would ask for what follows {position}, and {} has executed only \
+                 {executed}",
+                peer.target().name
+            )));
+        }
+        sleep(Duration::from_millis(5)).await;
+    }
 }
 
 /// Stops the receiver: ended when it is seen not running, not when the STOP returns, which on

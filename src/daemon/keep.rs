@@ -1,11 +1,10 @@
 //! Puts one pair together: its hands, its observers, its loop.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
@@ -18,15 +17,16 @@ use crate::act::hook::{HookMember, Hooks};
 use crate::act::instance::{InstanceHands, chain};
 use crate::act::{Actor, Hands, ServerHandle};
 use crate::config::{EndpointSettings, MemberSettings, PairSettings};
-use crate::control::desk::{Asked, AskedSessions, PairHandle};
+use crate::control::desk::{AskedSessions, PairHandle};
 use crate::control::report::{MemberSessions, PairReport};
 use crate::decide::Watch;
+use crate::decide::render::{judge, render};
 use crate::model::incarnation::Incarnation;
 use crate::model::member::{Both, Side};
 use crate::model::policy::Policy;
 use crate::mysql::secrets::Secrets;
 use crate::mysql::target::{LinkTls, Peer};
-use crate::mysql::{Account, ServerTarget, Session};
+use crate::mysql::{ServerTarget, Session};
 use crate::net::address::Addresses;
 use crate::net::nft::{Nft, Table};
 use crate::observe::observer::Observer;
@@ -115,7 +115,8 @@ pub(super) fn start(settings: &PairSettings, shared: &Shared) -> Result<Kept, Ke
     let mut beside = Vec::new();
     let started = Both::from_fn(|_| mpsc::unbounded_channel::<Spawned>());
     let instances = Both::from_fn(|side| {
-        InstanceHands::new(settings, &settings.members[side], started[side].0.clone())
+        let member = &settings.members[side];
+        InstanceHands::new(settings, member, render(&member.server), started[side].0.clone())
     });
     let mut received = started.map(|_, (_, receiver)| Some(receiver));
     for side in Side::BOTH {
@@ -241,7 +242,10 @@ fn server_targets(settings: &PairSettings, secrets: &Arc<Secrets>) -> Both<Arc<S
                 server_id: peer.server.server_id,
             },
             secrets: secrets.clone(),
-            root: member.root.as_ref().map(|login| login.password.clone()),
+            root: member
+                .root
+                .as_ref()
+                .map(|login| Zeroizing::new(login.password.expose().to_owned())),
             tls: settings.link.tls.as_ref().map(|tls| LinkTls {
                 ca: tls.ca.clone(),
                 identity: tls.identity.clone(),
@@ -292,7 +296,12 @@ fn observe_member(
         clock::now,
         seen.clone(),
     )));
-    let hands = Arc::new(InstanceHands::new(member.pair, &settings, mpsc::unbounded_channel().0));
+    let hands = Arc::new(InstanceHands::new(
+        member.pair,
+        &settings,
+        String::new(),
+        mpsc::unbounded_channel().0,
+    ));
     let inspect = move || {
         let hands = hands.clone();
         async move { hands.inspect().await.map_err(|error| error.to_string()) }
@@ -300,6 +309,7 @@ fn observe_member(
     let disk_file = settings.server.datadir.join(".dualmasterd.probe");
     tasks.push(tokio::spawn(instance::run(
         settings,
+        |on_disk, member| judge(on_disk, &render(&member.server)),
         inspect,
         life,
         member.poke_instance,

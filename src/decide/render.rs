@@ -20,12 +20,6 @@ use crate::model::server::Family;
 /// The settings of one section, by name.
 type Section = BTreeMap<String, String>;
 
-/// The index of the binary logs, in the datadir.
-pub const BINLOG_INDEX: &str = "binlog.index";
-
-/// The index of the relay logs, in the datadir.
-pub const RELAY_INDEX: &str = "relay.index";
-
 const DIGEST: &str = "# digest: ";
 
 /// The whole file: a header, then sorted sections of sorted settings.

@@ -42,3 +42,15 @@ pub struct ServerFile {
     /// The operator's own `[mysqld]` settings, names in lower case with `_`.
     pub own: BTreeMap<String, String>,
 }
+
+impl ServerFile {
+    /// The index of its binary logs.
+    pub fn binlog_index(&self) -> PathBuf {
+        self.datadir.join("binlog.index")
+    }
+
+    /// The index of its relay logs.
+    pub fn relay_index(&self) -> PathBuf {
+        self.datadir.join("relay.index")
+    }
+}

@@ -35,7 +35,9 @@ pub struct Looker {
 struct Core {
     executed: GtidSet,
     writable: bool,
-    source_on: bool,
+    events_on: bool,
+    semi_sync: SemiSync,
+    prepared_xa: u32,
     link: LinkSeen,
 }
 
@@ -79,18 +81,10 @@ impl Looker {
         let dialect = self.session.dialect();
         let core = self.core(limit).await?;
         let link = self.link(core.link, &core.executed, None, limit).await?;
-        let mut results = self
-            .session
-            .results(&dialect.rest(self.semi_sync), limit)
-            .await?
-            .into_iter();
-        let variables = results.next().unwrap_or_default();
-        let prepared = results.next().unwrap_or_default();
-        let blockers = results.next().unwrap_or_default();
-        let variables = variables.first().ok_or_else(|| self.nothing("variables"))?;
-        let mut semi_sync = SemiSync::default();
-        status::semi_sync_settings(variables, self.semi_sync, &mut semi_sync);
-        semi_sync.source_on = core.source_on;
+        let rest = self.session.results(&dialect.rest(), limit).await?;
+        let variables = rest.first().and_then(|rows| rows.first());
+        let variables = variables.ok_or_else(|| self.nothing("variables"))?;
+        let mut semi_sync = core.semi_sync;
         self.semi_sync_status(&mut semi_sync, limit).await?;
         let heartbeats = match self.session.rows(schema::HEARTBEATS, limit).await {
             Ok(rows) => status::heartbeats(&rows),
@@ -110,11 +104,13 @@ impl Looker {
             semi_sync,
             link,
             heartbeats,
-            events_on: on(variables, &["events"]),
+            events_on: core.events_on,
             strict: on(variables, &["strict"]),
             logs_updates: on(variables, &["logs_updates"]),
-            prepared_xa: u32::try_from(prepared.len()).unwrap_or(u32::MAX),
-            blockers: status::blockers(&blockers),
+            prepared_xa: core.prepared_xa,
+            blockers: rest
+                .get(1)
+                .map_or_else(Vec::new, |rows| status::blockers(rows)),
         };
         self.last = Some(fact.clone());
         Ok(fact)
@@ -137,13 +133,13 @@ impl Looker {
         let core = self.core(limit).await?;
         let known = fact.link.take();
         fact.link = self.link(core.link, &core.executed, known, limit).await?;
-        fact.semi_sync.source_on = core.source_on;
-        if core.source_on {
-            self.semi_sync_status(&mut fact.semi_sync, limit).await?;
-        } else {
-            fact.semi_sync.source_status = false;
-            fact.semi_sync.waiting = false;
+        let mut semi_sync = core.semi_sync;
+        if semi_sync.source_on {
+            self.semi_sync_status(&mut semi_sync, limit).await?;
         }
+        fact.semi_sync = semi_sync;
+        fact.events_on = core.events_on;
+        fact.prepared_xa = core.prepared_xa;
         fact.executed = core.executed;
         fact.writable = core.writable;
         fact.incarnation = life.clone();
@@ -155,14 +151,20 @@ impl Looker {
     async fn core(&mut self, limit: Duration) -> Result<Core, SqlError> {
         let dialect = self.session.dialect();
         let sql = dialect.core(self.semi_sync);
-        let mut results = self.session.results(&sql, limit).await?.into_iter();
+        let mut results = self.session.results(&sql, limit).await?;
+        let prepared = results.pop().unwrap_or_default();
+        let mut results = results.into_iter();
         let row = results.next().and_then(|rows| rows.into_iter().next());
         let row = row.ok_or_else(|| self.nothing("variables"))?;
         let executed = text(&row, &["executed"]).unwrap_or_default();
         let executed = status::gtids(dialect, self.session.name(), &executed)?;
+        let mut semi_sync = SemiSync::default();
+        status::semi_sync_settings(&row, self.semi_sync, &mut semi_sync);
         Ok(Core {
             writable: !on(&row, &["read_only"]),
-            source_on: on(&row, &["source_enabled"]),
+            events_on: on(&row, &["events"]),
+            semi_sync,
+            prepared_xa: u32::try_from(prepared.len()).unwrap_or(u32::MAX),
             link: match results.next() {
                 None => LinkSeen::Moving(Box::new(row)),
                 Some(rows) => LinkSeen::Whole(self.read_link(&rows, &executed)?.map(Box::new)),

@@ -64,12 +64,6 @@ pub enum SecretsError {
         #[source]
         source: serde_json::Error,
     },
-    /// A `[client]` file without a password.
-    #[error("{} has no password in a [client] section", path.display())]
-    NoPassword {
-        /// The file.
-        path: PathBuf,
-    },
 }
 
 impl Secrets {
@@ -142,42 +136,13 @@ impl Secrets {
     }
 }
 
-/// The password to log in with; root's comes from its file, or is empty.
-///
-/// # Errors
-/// Root's file cannot be used.
-pub fn password(
-    target: &ServerTarget,
-    account: Account,
-) -> Result<Zeroizing<String>, SecretsError> {
-    match (target.secrets.of(account), &target.root_file) {
-        (Some(password), _) => Ok(Zeroizing::new(password.to_owned())),
-        (None, Some(path)) => client_password(path),
-        (None, None) => Ok(Zeroizing::default()),
+/// The password to log in with; root's may be empty.
+pub fn password(target: &ServerTarget, account: Account) -> Zeroizing<String> {
+    match (target.secrets.of(account), &target.root) {
+        (Some(password), _) => Zeroizing::new(password.to_owned()),
+        (None, Some(password)) => password.clone(),
+        (None, None) => Zeroizing::default(),
     }
-}
-
-/// The password in the `[client]` section of an option file.
-///
-/// # Errors
-/// Unreadable, readable for others, or without a password.
-pub fn client_password(path: &Path) -> Result<Zeroizing<String>, SecretsError> {
-    let text = read_private(path)?;
-    let mut in_client = false;
-    let mut found = None;
-    for line in text.lines().map(str::trim) {
-        if line.starts_with('[') {
-            in_client = line == "[client]";
-        } else if let Some((key, value)) = line.split_once('=')
-            && in_client
-            && key.trim() == "password"
-        {
-            found = Some(Zeroizing::new(unquote(value.trim()).to_owned()));
-        }
-    }
-    found.ok_or_else(|| SecretsError::NoPassword {
-        path: path.to_owned(),
-    })
 }
 
 /// A statement without its literals where it may carry a password.
@@ -267,19 +232,6 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         assert!(Secrets::load_or_create(&path).is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "{");
-    }
-
-    #[test]
-    fn option_file_of_root() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("root.cnf");
-        fs::write(
-            &path,
-            "[mysqld]\npassword=no\n[client]\nuser=root\npassword = \"s=e c\"\n",
-        )
-        .unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        assert_eq!(*client_password(&path).unwrap(), "s=e c");
     }
 
     #[test]

@@ -71,8 +71,7 @@ impl Session {
         limit: Duration,
     ) -> Result<Self, SqlError> {
         let attempted = || format!("logging in as {}", account.user());
-        let password = secrets::password(target, account)
-            .map_err(|e| SqlError::unexpected(attempted(), &target.name, e.to_string()))?;
+        let password = secrets::password(target, account);
         let opts = target
             .opts(account, &password, door)
             .ok_or_else(|| SqlError::unexpected(attempted(), &target.name, "no admin port"))?;
@@ -91,6 +90,19 @@ impl Session {
             account,
             target: target.clone(),
         })
+    }
+
+    /// Asks who answers at the target's address, by the monitor's account: its `server_id`.
+    ///
+    /// # Errors
+    /// Nobody answers within [`CONNECT_LIMIT`], or nobody who knows us.
+    pub async fn who(target: &Arc<ServerTarget>) -> Result<u32, SqlError> {
+        let mut session =
+            Self::connect_by(target, Account::Monitor, Door::Tcp, CONNECT_LIMIT).await?;
+        let sql = "SELECT @@server_id AS server_id";
+        let rows = session.rows(sql, CONNECT_LIMIT).await?;
+        let id = rows.first().and_then(|row| super::cells::number(row, &["server_id"]));
+        id.ok_or_else(|| SqlError::unexpected(sql, &target.name, "no server_id"))
     }
 
     /// The server's words.

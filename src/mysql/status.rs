@@ -127,6 +127,7 @@ pub fn semi_sync_status(rows: &[Row], semi: &mut SemiSync) {
 /// Reads the settings of semi-sync into `semi`.
 pub fn semi_sync_settings(row: &Row, available: bool, semi: &mut SemiSync) {
     semi.available = available;
+    semi.source_on = on(row, &["source_enabled"]);
     semi.replica_on = on(row, &["replica_enabled"]);
     semi.timeout_ms = number(row, &["timeout"]).unwrap_or_default();
     semi.after_sync = text(row, &["wait_point"]).is_some_and(|point| point == "AFTER_SYNC");

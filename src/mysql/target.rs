@@ -1,9 +1,12 @@
 //! Where a server is and with which accounts it is spoken to.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use mysql_async::{ClientIdentity, Opts, OptsBuilder, SslOpts};
+
+use zeroize::Zeroizing;
 
 use super::secrets::Secrets;
 use crate::model::server::Family;
@@ -33,8 +36,8 @@ pub struct ServerTarget {
     pub peer: Peer,
     /// Passwords of the three accounts.
     pub secrets: Arc<Secrets>,
-    /// `[client]` file with root's password; without one root has none and comes by the socket.
-    pub root_file: Option<PathBuf>,
+    /// Root's password; without one root has none and comes by the socket.
+    pub root: Option<Zeroizing<String>>,
     /// TLS of the link.
     pub tls: Option<LinkTls>,
 }
@@ -55,10 +58,8 @@ pub struct Peer {
 pub struct LinkTls {
     /// Certificate authority.
     pub ca: PathBuf,
-    /// The replica's certificate.
-    pub cert: PathBuf,
-    /// The key of that certificate.
-    pub key: PathBuf,
+    /// The replica's certificate and its key, where the source asks for one.
+    pub identity: Option<(PathBuf, PathBuf)>,
 }
 
 /// With which right the daemon logs in.
@@ -101,6 +102,17 @@ pub enum Door {
 }
 
 impl ServerTarget {
+    /// The same accounts at another address: the endpoint's.
+    pub fn at(&self, address: SocketAddr) -> Self {
+        Self {
+            socket: None,
+            admin: None,
+            host: address.ip().to_string(),
+            port: address.port(),
+            ..self.clone()
+        }
+    }
+
     /// Connection options for an account; `None` where the server has no such door.
     pub(super) fn opts(&self, account: Account, password: &str, door: Door) -> Option<Opts> {
         let opts = OptsBuilder::default()
@@ -131,11 +143,12 @@ impl ServerTarget {
 
 impl LinkTls {
     fn client_options(&self) -> SslOpts {
-        let identity = ClientIdentity::new(self.cert.clone().into(), self.key.clone().into());
+        let identity = self.identity.clone();
+        let identity = identity.map(|(cert, key)| ClientIdentity::new(cert.into(), key.into()));
         SslOpts::default()
             .with_root_certs(vec![self.ca.clone().into()])
             .with_disable_built_in_roots(true)
-            .with_client_identity(Some(identity))
+            .with_client_identity(identity)
             // The receivers check the chain and not the name, as the servers' own default is.
             .with_danger_skip_domain_validation(true)
     }

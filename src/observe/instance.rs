@@ -13,7 +13,6 @@ use tokio::time::timeout;
 
 use super::{Publisher, Seen};
 use crate::config::MemberSettings;
-use crate::decide::render;
 use crate::model::facts::{Datadir, FileState, InstanceFact};
 use crate::model::incarnation::Incarnation;
 use crate::model::time::Timestamp;
@@ -29,6 +28,7 @@ const LAST_WORDS: usize = 12;
 /// Looks, publishes, and waits to be asked, until nobody listens.
 pub async fn run<I, F>(
     member: MemberSettings,
+    judge_config: fn(Option<&str>, &MemberSettings) -> FileState,
     inspect_datadir: I,
     lives: watch::Receiver<Option<Incarnation>>,
     asked: Arc<Notify>,
@@ -44,7 +44,7 @@ pub async fn run<I, F>(
         let fact = InstanceFact {
             at: clock(),
             datadir,
-            config: config(&member),
+            config: config(&member, judge_config),
             binary_error: binary_error(&member.binary),
             port_taken_by: if alive { None } else { port_taken_by(&member) },
             last_words: tail_log(&member.server.log, LAST_WORDS).unwrap_or_default(),
@@ -86,13 +86,16 @@ fn datadir(member: &MemberSettings, found: Result<inspect::Datadir, String>) -> 
     }
 }
 
-fn config(member: &MemberSettings) -> FileState {
+fn config(
+    member: &MemberSettings,
+    judge: fn(Option<&str>, &MemberSettings) -> FileState,
+) -> FileState {
     let on_disk = match fs::read_to_string(&member.cnf) {
         Ok(text) => Some(text),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return FileState::Edited(format!("{}: {error}", member.cnf.display())),
     };
-    render::judge(on_disk.as_deref(), &render::render(&member.server))
+    judge(on_disk.as_deref(), member)
 }
 
 fn binary_error(binary: &Path) -> Option<String> {

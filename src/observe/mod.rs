@@ -2,8 +2,12 @@
 
 pub mod disk;
 pub mod endpoint;
+pub mod events;
 pub mod instance;
+pub mod observer;
+pub mod probes;
 pub mod process;
+pub mod server;
 
 use crate::model::facts::{EndpointFact, InstanceFact};
 use crate::model::member::Side;

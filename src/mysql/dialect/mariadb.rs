@@ -5,21 +5,19 @@ use crate::model::server::Version;
 use crate::mysql::quote::quote_str;
 use crate::mysql::target::ServerTarget;
 
-/// What changes all the time, in two results: variables, then the link.
+/// What changes all the time, in three results: variables, the link, prepared XA.
 pub(super) const CORE: &str = "SELECT @@global.gtid_binlog_state AS executed, \
-    @@global.read_only AS read_only, @@global.rpl_semi_sync_master_enabled AS source_enabled; \
-    SHOW SLAVE STATUS";
-
-/// What changes seldom, in four results: variables, heartbeats, prepared XA, and the sessions that
-/// wait for a lock that somebody else holds on everything. A missing table ends the list, so the
-/// heartbeats come last.
-pub(super) const REST: &str = "SELECT @@global.server_id AS server_id, \
-    NULL AS server_uuid, @@global.event_scheduler AS events, @@global.gtid_strict_mode AS strict, \
-    @@global.log_slave_updates AS logs_updates, \
+    @@global.read_only AS read_only, @@global.event_scheduler AS events, \
+    @@global.rpl_semi_sync_master_enabled AS source_enabled, \
     @@global.rpl_semi_sync_slave_enabled AS replica_enabled, \
     @@global.rpl_semi_sync_master_timeout AS timeout, \
     @@global.rpl_semi_sync_master_wait_no_slave AS wait_none, 1 AS wait_count, \
-    @@global.rpl_semi_sync_master_wait_point AS wait_point; XA RECOVER; ";
+    @@global.rpl_semi_sync_master_wait_point AS wait_point; \
+    SHOW SLAVE STATUS; XA RECOVER";
+
+/// What changes seldom.
+pub(super) const REST: &str = "SELECT @@global.server_id AS server_id, NULL AS server_uuid, \
+    @@global.gtid_strict_mode AS strict, @@global.log_slave_updates AS logs_updates";
 
 /// Semi-sync's counters.
 pub(super) const STATUS: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN \
@@ -61,9 +59,13 @@ pub(super) fn point(
         options.extend([
             "MASTER_SSL=1".to_owned(),
             format!("MASTER_SSL_CA={}", quote_str(&tls.ca.to_string_lossy())),
-            format!("MASTER_SSL_CERT={}", quote_str(&tls.cert.to_string_lossy())),
-            format!("MASTER_SSL_KEY={}", quote_str(&tls.key.to_string_lossy())),
         ]);
+        if let Some((cert, key)) = &tls.identity {
+            options.extend([
+                format!("MASTER_SSL_CERT={}", quote_str(&cert.to_string_lossy())),
+                format!("MASTER_SSL_KEY={}", quote_str(&key.to_string_lossy())),
+            ]);
+        }
     }
     let change = format!("CHANGE MASTER TO {}", options.join(", "));
     match wrote {

@@ -175,29 +175,29 @@ impl Dialect {
 
 /// Statements of which each family has its own.
 impl Dialect {
-    /// What changes all the time. MariaDB and MySQL before 8.0: variables, then the link's status;
-    /// later: one row with both.
+    /// What changes all the time. Two results, a row with variables and link, then prepared XA; or
+    /// three, variables, the link's status, prepared XA, where the server has no tables of the link.
     pub(super) fn core(self, semi_sync: bool) -> String {
         match self {
             Self::Mariadb(_) => mariadb::CORE.to_owned(),
             Self::Mysql(_) if self.can(Can::QueueingTransaction) => format!(
-                "SELECT {}, {}",
+                "SELECT {}, {}; XA RECOVER",
                 mysql::core_variables(self, semi_sync),
                 mysql::CORE_LINK
             ),
             Self::Mysql(_) => format!(
-                "SELECT {}; {}",
+                "SELECT {}; {}; XA RECOVER",
                 mysql::core_variables(self, semi_sync),
                 self.show_link()
             ),
         }
     }
 
-    /// What changes seldom, in three results: variables, prepared XA, blockers.
-    pub(super) fn rest(self, semi_sync: bool) -> String {
+    /// What changes seldom, in two results: variables, blockers.
+    pub(super) fn rest(self) -> String {
         match self {
-            Self::Mariadb(_) => format!("{}{}", mariadb::REST, mariadb::BLOCKERS),
-            Self::Mysql(_) => format!("{}{}", mysql::rest(self, semi_sync), mysql::BLOCKERS),
+            Self::Mariadb(_) => format!("{}; {}", mariadb::REST, mariadb::BLOCKERS),
+            Self::Mysql(_) => format!("{}; {}", mysql::rest(self), mysql::BLOCKERS),
         }
     }
 

@@ -6,12 +6,27 @@ use crate::mysql::target::ServerTarget;
 
 /// What changes all the time, without the link: the variables.
 pub(super) fn core_variables(dialect: Dialect, semi_sync: bool) -> String {
-    let source = match semi_sync {
-        true => format!("@@global.{}", dialect.source_var("enabled")),
-        false => "0".to_owned(),
+    let semi = match semi_sync {
+        true => format!(
+            "@@global.{} AS source_enabled, @@global.{} AS replica_enabled, \
+             @@global.{} AS timeout, @@global.{} AS wait_none, @@global.{} AS wait_point, \
+             {} AS wait_count",
+            dialect.source_var("enabled"),
+            dialect.replica_var("enabled"),
+            dialect.source_var("timeout"),
+            dialect.wait_none_var(),
+            dialect.source_var("wait_point"),
+            dialect
+                .wait_count_var()
+                .map_or("1".to_owned(), |name| format!("@@global.{name}")),
+        ),
+        false => "0 AS source_enabled, 0 AS replica_enabled, 0 AS timeout, 0 AS wait_none, \
+                  '' AS wait_point, 0 AS wait_count"
+            .to_owned(),
     };
     format!(
-        "@@global.gtid_executed AS executed, @@global.read_only AS read_only, {source} AS source_enabled"
+        "@@global.gtid_executed AS executed, @@global.read_only AS read_only, \
+         @@global.event_scheduler AS events, {semi}"
     )
 }
 
@@ -30,32 +45,15 @@ pub(super) const CORE_LINK: &str = "c.SERVICE_STATE AS receiver, \
     LEFT JOIN performance_schema.replication_applier_status_by_worker w \
     ON w.CHANNEL_NAME = '' AND w.LAST_ERROR_NUMBER <> 0 LIMIT 1";
 
-/// What changes seldom: variables, then prepared XA.
-pub(super) fn rest(dialect: Dialect, semi_sync: bool) -> String {
+/// What changes seldom.
+pub(super) fn rest(dialect: Dialect) -> String {
     let updates = match dialect.can(Can::SourceSemiSync) {
         true => "log_replica_updates",
         false => "log_slave_updates",
     };
-    let semi = match semi_sync {
-        true => format!(
-            "@@global.{} AS replica_enabled, @@global.{} AS timeout, @@global.{} AS wait_none, \
-             @@global.{} AS wait_point, {} AS wait_count",
-            dialect.replica_var("enabled"),
-            dialect.source_var("timeout"),
-            dialect.wait_none_var(),
-            dialect.source_var("wait_point"),
-            dialect
-                .wait_count_var()
-                .map_or("1".to_owned(), |name| format!("@@global.{name}")),
-        ),
-        false => "0 AS replica_enabled, 0 AS timeout, 0 AS wait_none, '' AS wait_point, \
-                  0 AS wait_count"
-            .to_owned(),
-    };
     format!(
         "SELECT @@global.server_id AS server_id, @@global.server_uuid AS server_uuid, \
-         @@global.event_scheduler AS events, 1 AS strict, @@global.{updates} AS logs_updates, \
-         {semi}; XA RECOVER; "
+         1 AS strict, @@global.{updates} AS logs_updates"
     )
 }
 
@@ -114,9 +112,13 @@ pub(super) fn point(dialect: Dialect, target: &ServerTarget, password: &str) -> 
         options.extend([
             format!("{s}_SSL=1"),
             format!("{s}_SSL_CA={}", quote_str(&tls.ca.to_string_lossy())),
-            format!("{s}_SSL_CERT={}", quote_str(&tls.cert.to_string_lossy())),
-            format!("{s}_SSL_KEY={}", quote_str(&tls.key.to_string_lossy())),
         ]);
+        if let Some((cert, key)) = &tls.identity {
+            options.extend([
+                format!("{s}_SSL_CERT={}", quote_str(&cert.to_string_lossy())),
+                format!("{s}_SSL_KEY={}", quote_str(&key.to_string_lossy())),
+            ]);
+        }
     }
     let verb = match words {
         true => "CHANGE REPLICATION SOURCE TO",
