@@ -11,11 +11,7 @@ use crate::model::request::Thread;
 
 /// Looks at dual-master pairs and steers them.
 #[derive(Debug, Parser)]
-#[command(
-    name = "dualmasterctl",
-    version,
-    max_term_width = 100
-)]
+#[command(name = "dualmasterctl", version, max_term_width = 100)]
 pub struct Ctl {
     /// The daemon's control socket
     #[arg(

@@ -216,15 +216,18 @@ pub fn explain(reports: &[PairReport], paint: Paint) -> String {
             .last_refusal
             .as_ref()
             .map(|why| format!("\nThe last refused or undone operation: {}\n", clean(why)));
+        let verdict = |all: &[Guard]| match !all.is_empty() && all.iter().all(|guard| guard.ok) {
+            true => paint.good("would go through"),
+            false => paint.bad("would be refused"),
+        };
         format!(
-            "{}\n{}\n\nA failover now: {}\n{}\n{}{}",
+            "{}\n{}\n\nA failover now: {}\n{}\n\nA switchover now: {}\n{}\n{}{}",
             title(report, paint),
             readiness(report, paint),
-            match report.failover_ready {
-                true => paint.good("would go through"),
-                false => paint.bad("would be refused"),
-            },
+            verdict(&report.guards),
             guards(&report.guards),
+            verdict(&report.switchover_guards),
+            guards(&report.switchover_guards),
             findings(&report.findings, paint),
             refusal.unwrap_or_default()
         )
