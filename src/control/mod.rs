@@ -13,4 +13,4 @@ pub mod report;
 pub mod socket;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

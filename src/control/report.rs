@@ -38,8 +38,10 @@ pub struct PairReport {
     pub endpoint: Option<EndpointReport>,
     /// What is wrong or worth knowing.
     pub findings: Vec<FindingReport>,
-    /// The conditions of a failover.
+    /// The conditions of an automatic failover.
     pub guards: Vec<Guard>,
+    /// The conditions of a planned switchover.
+    pub switchover_guards: Vec<Guard>,
     /// Operations, oldest first, the one under way included.
     pub operations: Vec<OperationReport>,
     /// What the last failed or undone operation ran into.

@@ -71,6 +71,7 @@ pub(crate) fn healthy() -> PairReport {
             limit: "yes".to_owned(),
             remedy: String::new(),
         }],
+        switchover_guards: Vec::new(),
         operations: vec![OperationReport {
             op: 1,
             kind: OperationKind::Failover,

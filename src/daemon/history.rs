@@ -19,10 +19,6 @@ const KEPT: usize = 64;
 /// As many steps of one operation are kept: a step that fails again and again must not fill the memory.
 const STEPS_KEPT: usize = 200;
 
-/// An operation whose register moved is called over after this time, even if the new writer was never
-/// seen open behind the endpoint.
-const SEEN_WITHIN: Duration = Duration::from_secs(30);
-
 /// The operations of one pair since the daemon's start.
 #[derive(Debug, Clone, Default)]
 pub struct History {
@@ -38,7 +34,6 @@ struct Operation {
     why: String,
     begun: Timestamp,
     begun_ms: u64,
-    moved_at: Option<Timestamp>,
     ended: Option<Ended>,
     steps: Vec<StepRecord>,
 }
@@ -52,14 +47,20 @@ struct StepRecord {
 }
 
 impl History {
-    /// Notes that the loop begins this step now.
+    /// Notes that the loop begins this step now. One of its kind that is under way at that member stays
+    /// the one that counts.
     pub fn begun(&mut self, step: &Step, now: Timestamp) {
         let Some(op) = step.op else { return };
+        let (side, kind) = (step.action.side(), step.action.kind());
+        let runs = |s: &StepRecord| s.ended.is_none() && s.kind == kind && s.side == side;
+        if self.operations.iter().any(|o| o.steps.iter().any(runs)) {
+            return;
+        }
         let found = self.operations.iter_mut().rfind(|o| o.id == op);
         if let Some(operation) = found.filter(|o| o.steps.len() < STEPS_KEPT) {
             operation.steps.push(StepRecord {
-                kind: step.action.kind(),
-                side: step.action.side(),
+                kind,
+                side,
                 begun: now,
                 ended: None,
             });
@@ -88,7 +89,7 @@ impl History {
         let current = current.map(|c| c.id);
         for operation in &mut self.operations {
             if operation.ended.is_none() && current != Some(operation.id) {
-                operation.close(policy, facts, &decision.memory, current.is_some());
+                operation.close(policy, facts, &decision.memory);
             }
         }
     }
@@ -123,7 +124,6 @@ fn under_way(memory: &Memory) -> Option<Operation> {
         why: why.clone(),
         begun,
         begun_ms: 0,
-        moved_at: None,
         ended: None,
         steps: Vec::new(),
     })
@@ -144,68 +144,32 @@ impl Operation {
         }
     }
 
-    /// The state no longer speaks of this operation: it moved the writer, or it did not.
-    fn close(&mut self, policy: &Policy, facts: &Facts, memory: &Memory, superseded: bool) {
+    /// The state no longer speaks of this operation: it has ended, with what the core says of it.
+    fn close(&mut self, policy: &Policy, facts: &Facts, memory: &Memory) {
         let change = memory.durable.changes.iter().rfind(|c| c.op == self.id);
-        let Some(change) = change else {
-            let why = match &memory.state {
-                State::Holding { why, .. } => super::report::why(why),
-                State::Settling { .. }
-                | State::Serving
-                | State::Switching(_)
-                | State::Promoting(_)
-                | State::Paused => memory.last_failure().unwrap_or("the writer stays").to_owned(),
-            };
-            self.ended = Some(Ended {
-                moved: false,
-                text: why,
-                epoch: None,
-                took_us: Some(micros(facts.now.since(self.begun))),
-                write_gap_us: None,
-            });
-            return;
+        let said = memory.last_op.as_ref().filter(|ended| ended.op == self.id);
+        let result = match (said, change) {
+            (Some(said), _) => said.result.clone(),
+            (None, Some(change)) => Ok(format!("{} is the writer", policy.name(change.to))),
+            (None, None) => Err("the writer stays".to_owned()),
         };
-        let moved_at = *self.moved_at.get_or_insert(facts.now);
-        let late = facts.now.since(moved_at) >= SEEN_WITHIN;
-        let Some(at) = self
-            .served_at(policy, facts)
-            .or((late || superseded).then_some(facts.now))
-        else {
-            return;
+        let opened = self.done(ActionKind::Open, Some(self.to));
+        let led = self.done(ActionKind::Route, None);
+        let ended = match result.is_ok() {
+            true => opened.max(led).unwrap_or(facts.now),
+            false => facts.now,
         };
         let closed = self.steps.iter().find(|s| s.kind == ActionKind::Close);
-        let opened = self.done(ActionKind::Open, Some(self.to));
-        let gap = closed.zip(opened).map(|(c, at)| micros(at.since(c.begun)));
+        let gap = closed
+            .zip(opened)
+            .filter(|_| self.kind == OperationKind::Switchover && result.is_ok());
         self.ended = Some(Ended {
-            moved: true,
-            text: format!("{} is the writer", policy.name(change.to)),
-            epoch: Some(change.epoch),
-            took_us: Some(micros(at.since(self.begun))),
-            write_gap_us: gap.filter(|_| self.kind == OperationKind::Switchover),
+            moved: result.is_ok(),
+            text: result.unwrap_or_else(|why| why),
+            epoch: change.map(|change| change.epoch),
+            took_us: Some(micros(ended.since(self.begun))),
+            write_gap_us: gap.map(|(close, open)| micros(open.since(close.begun))),
         });
-    }
-
-    /// When the new writer was open and the endpoint led to it: by the steps that did it, else by what
-    /// is seen now.
-    fn served_at(&self, policy: &Policy, facts: &Facts) -> Option<Timestamp> {
-        let seen_open = || {
-            let server = facts.members[self.to].server.as_ref();
-            let open = server.is_some_and(|s| s.writable && s.asked >= self.begun);
-            open.then_some(facts.now)
-        };
-        let opened = self
-            .done(ActionKind::Open, Some(self.to))
-            .or_else(seen_open)?;
-        if !policy.endpoint.redirect {
-            return Some(opened);
-        }
-        let seen_led = || {
-            let endpoint = facts.endpoint.as_ref();
-            let led = endpoint.is_some_and(|e| e.writer == Some(self.to) && e.at >= self.begun);
-            led.then_some(facts.now)
-        };
-        let led = self.done(ActionKind::Route, None).or_else(seen_led)?;
-        Some(opened.max(led))
     }
 
     fn done(&self, kind: ActionKind, side: Option<Side>) -> Option<Timestamp> {

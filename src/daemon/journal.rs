@@ -111,11 +111,15 @@ impl Journal {
         }
     }
 
-    /// The loop begins this step now.
-    pub fn begun(&mut self, policy: &Policy, step: &Step, now: Timestamp) -> Line {
+    /// The loop begins this step now, unless one of its kind is under way at that member: then nothing
+    /// is begun and nothing said.
+    pub fn begun(&mut self, policy: &Policy, step: &Step, now: Timestamp) -> Option<Line> {
         let (side, kind) = (step.action.side(), step.action.kind());
+        if self.steps.contains_key(&(side, kind)) {
+            return None;
+        }
         self.steps.insert((side, kind), (step.op, now));
-        Line {
+        Some(Line {
             op: step.op,
             step: Some(kind),
             epoch: Some(step.epoch),
@@ -126,7 +130,7 @@ impl Journal {
                 side,
                 format!("{kind:?} begins"),
             )
-        }
+        })
     }
 
     /// What has changed with this turn of the loop: call it after the decision, before its steps are begun.
@@ -316,8 +320,7 @@ fn operation(state: &State) -> Option<OpId> {
 }
 
 fn refusal(decision: &Decision) -> &str {
-    let refusal = decision.memory.last_failure();
-    refusal.unwrap_or("the writer stays")
+    decision.memory.last_failure().unwrap_or("the writer stays")
 }
 
 fn entered(policy: &Policy, state: &State) -> (Event, Severity, String) {

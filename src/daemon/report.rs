@@ -4,7 +4,7 @@ use crate::control::report::{
     EndpointReport, FindingReport, HoldReport, MemberReport, MemberState, PairReport, PairState,
     Role, ThreadState,
 };
-use crate::decide::Decision;
+use crate::decide::{Decision, Explanation};
 use crate::model::facts::{EndpointFact, Facts, MemberFacts};
 use crate::model::finding::Finding;
 use crate::model::gtid::{GtidSet, Origin};
@@ -14,16 +14,15 @@ use crate::model::memory::{Holds, Memory, Pause, PausedBy, State, Why};
 use crate::model::policy::Policy;
 use crate::model::process::{ProcessFact, ProcessState};
 use crate::model::request::{Guard, Thread};
-use crate::model::server::ServerFact;
 
 use super::history::History;
 
-/// The report of a pair after a decision. `guards` are the conditions of a failover now.
+/// The report of a pair after a decision. `explained` is made of the same facts and the decision's memory.
 pub fn report(
     policy: &Policy,
     facts: &Facts,
     decision: &Decision,
-    guards: Vec<Guard>,
+    explained: Explanation,
     history: &History,
 ) -> PairReport {
     let memory = &decision.memory;
@@ -43,10 +42,10 @@ pub fn report(
             let process = facts.members[standby].process.as_ref();
             process.and_then(ProcessFact::living) == Some(life)
         }),
-        failover_ready: !guards.is_empty() && guards.iter().all(|guard| guard.ok),
+        failover_ready: all_hold(&explained.failover),
         members: Side::BOTH
             .into_iter()
-            .map(|side| member(policy, facts, memory, side))
+            .map(|side| member(policy, facts, memory, explained.lag_ms, side))
             .collect(),
         endpoint: facts.endpoint.as_ref().map(|e| endpoint(policy, e)),
         findings: decision
@@ -54,7 +53,8 @@ pub fn report(
             .iter()
             .map(|f| finding(policy, f))
             .collect(),
-        guards,
+        guards: explained.failover,
+        switchover_guards: explained.switchover,
         operations: history.report(policy, &memory.durable.changes),
         last_refusal: memory.last_failure().map(str::to_owned),
     }
@@ -85,6 +85,11 @@ pub fn summary(report: &PairReport) -> String {
         report.state,
         reader.unwrap_or_default()
     )
+}
+
+/// Nothing is proven by no guards.
+fn all_hold(guards: &[Guard]) -> bool {
+    !guards.is_empty() && guards.iter().all(|guard| guard.ok)
 }
 
 fn state(state: &State) -> PairState {
@@ -147,7 +152,13 @@ pub fn time(unix_ms: u64) -> String {
     }
 }
 
-fn member(policy: &Policy, facts: &Facts, memory: &Memory, side: Side) -> MemberReport {
+fn member(
+    policy: &Policy,
+    facts: &Facts,
+    memory: &Memory,
+    lag_ms: Option<u64>,
+    side: Side,
+) -> MemberReport {
     let seen = &facts.members[side];
     let fixed = &policy.members[side];
     let process = seen.process.as_ref();
@@ -173,7 +184,7 @@ fn member(policy: &Policy, facts: &Facts, memory: &Memory, side: Side) -> Member
         read_only: answers.map(|server| !server.writable),
         receiver: receiver(link, holds, quarantined),
         applier: applier(link, holds, quarantined, role),
-        lag_ms: reads.and_then(|reader| lag(policy, facts, reader, side.peer())),
+        lag_ms: reads.and(lag_ms),
         lag_limit_ms: u64::try_from(policy.endpoint.reader_lag.as_millis()).unwrap_or(u64::MAX),
         gtid_gap: reads.and_then(|reader| {
             let writer = facts.members[side.peer()].server.as_ref()?;
@@ -238,30 +249,6 @@ fn applier(
         false if holds.applier.is_some() => ThreadState::Held,
         false => ThreadState::Stopped,
     }
-}
-
-/// How far the reader is behind by the writer's heartbeat row: nothing where it has the newest row that
-/// the writer is known to have written, else the age of the row it has, at the moment it was looked at.
-fn lag(policy: &Policy, facts: &Facts, reader: &ServerFact, writer: Side) -> Option<u64> {
-    let id = policy.members[writer].server_id;
-    let row = |server: &ServerFact| {
-        let rows = server.heartbeats.iter();
-        rows.filter(|row| row.server_id == id)
-            .map(|row| row.written_ms)
-            .max()
-    };
-    let mine = row(reader)?;
-    let newest = facts.members[writer].server.as_ref().and_then(row);
-    if newest.is_some_and(|newest| newest <= mine) {
-        return Some(0);
-    }
-    let looked_ago = u64::try_from(facts.now.since(reader.at).as_millis()).unwrap_or(u64::MAX);
-    Some(
-        facts
-            .wall_ms
-            .saturating_sub(looked_ago)
-            .saturating_sub(mine),
-    )
 }
 
 /// Transactions of `writer` that `reader` lacks. MariaDB counts one sequence per domain whichever server

@@ -176,3 +176,34 @@ async fn a_gating_failure_ends_the_row_and_another_does_not() {
     assert!(run_all(&hooks, &context(), limit, false).await.is_err());
     assert!(mark.exists());
 }
+
+#[tokio::test]
+async fn the_hooks_of_a_pair_are_told_operation_and_members() {
+    use crate::model::action::ActionError;
+    use crate::model::member::{Both, Side};
+
+    let bad = script("#!/bin/sh\necho \"$DM_OP_ID to $DM_SUCCESSOR_MEMBER\"\nexit 3\n");
+    let member = |name: &str| HookMember {
+        name: name.to_owned(),
+        host: "127.0.0.1".to_owned(),
+        port: 3306,
+    };
+    let event = HookEvent::PreSwitchover;
+    let hooks = Hooks {
+        pair: "orders".to_owned(),
+        members: Both {
+            a: member("db1"),
+            b: member("db2"),
+        },
+        vip: None,
+        programs: BTreeMap::from([(event, vec![bad.path.clone()])]),
+        gating: vec![event],
+        limit: Duration::from_secs(5),
+    };
+    let run = |event| hooks.run(event, Some(OpId(9)), Some(Side::A), Side::B);
+    let Err(ActionError::Failed(why)) = run(event).await else {
+        panic!("it did not fail")
+    };
+    assert!(why.ends_with("exit code 3: 9 to db2"), "{why}");
+    assert!(run(HookEvent::PostFailover).await.is_ok());
+}

@@ -2,7 +2,7 @@ use super::*;
 use crate::daemon::report::tests::{at, healthy, policy};
 use crate::model::action::Action;
 use crate::model::action::{ActionError, Brought};
-use crate::model::memory::{Stage, Switch};
+use crate::model::memory::{OpEnded, Stage, Switch};
 
 fn switching() -> State {
     State::Switching(Switch {
@@ -113,27 +113,16 @@ fn an_undone_switchover_says_why() {
     let failed = Err(ActionError::Failed("50 ms are over".to_owned()));
     end(&mut facts.members.a.work, close, 10_050, failed);
     decision.memory.state = State::Serving;
-    decision.memory.last_refusal = Some("a session holds a table lock".to_owned());
+    decision.memory.last_op = Some(OpEnded {
+        op: OpId(9),
+        result: Err("a session holds a table lock".to_owned()),
+    });
     history.turn(&policy, &facts, &decision);
     let seen = history.report(&policy, &[]).remove(0);
     let ended = seen.ended.unwrap();
     assert!(!ended.moved);
     assert_eq!(ended.text, "a session holds a table lock");
     assert_eq!(seen.steps[0].error.as_deref(), Some("50 ms are over"));
-}
-
-#[test]
-fn an_operation_whose_end_is_never_seen_is_closed_in_time() {
-    let (mut facts, mut decision) = healthy();
-    let (policy, mut history) = (policy(), History::default());
-    decision.memory.state = switching();
-    history.turn(&policy, &facts, &decision);
-    moved(&mut decision);
-    history.turn(&policy, &facts, &decision);
-    assert!(history.report(&policy, &[])[0].ended.is_none());
-    facts.now = facts.now + SEEN_WITHIN;
-    history.turn(&policy, &facts, &decision);
-    assert!(history.report(&policy, &[])[0].ended.is_some());
 }
 
 #[test]

@@ -93,7 +93,8 @@ fn a_failover_is_told_with_its_steps() {
         epoch: 7,
         action: action.clone(),
     };
-    let line = journal.begun(&policy, &step, at(10_000));
+    let line = journal.begun(&policy, &step, at(10_000)).unwrap();
+    assert_eq!(journal.begun(&policy, &step, at(10_001)), None);
     assert_eq!((line.event, line.op), (Event::StepBegun, Some(OpId(9))));
     let outcome = Outcome {
         begun: at(10_000),

@@ -1,0 +1,72 @@
+//! The command line of `dualmasterd`.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::daemon::log::LogFormat;
+
+/// Makes and keeps MySQL and MariaDB dual-master pairs.
+#[derive(Debug, Parser)]
+#[command(name = "dualmasterd", version, max_term_width = 100)]
+pub struct Daemon {
+    /// The main configuration file
+    #[arg(
+        long,
+        value_name = "FILE",
+        default_value = "/etc/dualmasterd/dualmasterd.toml"
+    )]
+    pub config: PathBuf,
+    /// More files `*.toml`, read in byte order, later ones win [default: conf.d beside the main file]
+    #[arg(long, value_name = "DIR")]
+    pub conf_dir: Option<PathBuf>,
+    /// Check the configuration, touch nothing, exit with 78 where it is bad
+    #[arg(long)]
+    pub check: bool,
+    /// Where log lines go and how they look
+    #[arg(long, value_enum, default_value_t)]
+    pub log_format: LogFormat,
+    /// What to do instead of running
+    #[command(subcommand)]
+    pub order: Option<Order>,
+}
+
+/// What the daemon's binary does beside running.
+#[derive(Debug, Subcommand)]
+pub enum Order {
+    /// Do one thing to a member's files, as the server's user: the daemon calls this itself
+    Prepare {
+        /// The member, as PAIR.MEMBER or as its files name it
+        name: String,
+        /// The file that says what to do
+        #[arg(long, value_name = "FILE")]
+        order: PathBuf,
+    },
+}
+
+impl Daemon {
+    /// The folder of further files.
+    pub fn conf_dir(&self) -> PathBuf {
+        match (&self.conf_dir, self.config.parent()) {
+            (Some(dir), _) => dir.clone(),
+            (None, Some(folder)) => folder.join("conf.d"),
+            (None, None) => PathBuf::from("conf.d"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Daemon::command().debug_assert();
+        let daemon = Daemon::parse_from(["dualmasterd", "--config", "/x/d.toml", "--check"]);
+        assert!(daemon.check && daemon.log_format == LogFormat::Auto);
+        assert_eq!(daemon.conf_dir(), PathBuf::from("/x/conf.d"));
+        let order = Daemon::parse_from(["dualmasterd", "prepare", "db1", "--order", "/o"]).order;
+        assert!(matches!(order, Some(Order::Prepare { name, .. }) if name == "db1"));
+    }
+}
