@@ -3,6 +3,7 @@
 //! Data goes one way: `observe` → [`model`]`::facts` → [`decide`] → `act` → the world → `observe`.
 
 pub mod act;
+pub mod cli;
 pub mod config;
 /// The daemon itself, and its clock.
 pub mod daemon;

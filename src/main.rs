@@ -1,2 +1,26 @@
-//! The daemon.
-fn main() {}
+//! Makes and keeps MySQL and MariaDB dual-master pairs.
+
+use std::io::{Write, stdout};
+use std::process::ExitCode;
+
+use clap::Parser;
+use dualmasterd::cli::daemon::{Daemon, Order};
+use dualmasterd::config::{self, EXIT_CONFIG, Sources};
+use dualmasterd::{daemon, runtime};
+
+fn main() -> ExitCode {
+    let said = Daemon::parse();
+    if let Some(Order::Prepare { name, order }) = &said.order {
+        return runtime::prepare::run(name, order);
+    }
+    let sources = Sources::of_process(said.config);
+    if said.check {
+        let loaded = config::load(&sources);
+        let _ = write!(stdout(), "{}", config::check_report(&loaded));
+        return match loaded {
+            Ok(_) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::from(EXIT_CONFIG),
+        };
+    }
+    daemon::run(&sources, said.log_format)
+}

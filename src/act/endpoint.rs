@@ -39,12 +39,21 @@ impl EndpointHands {
         settings: EndpointSettings,
         members: Both<SocketAddr>,
     ) -> Self {
-        Self { nft, addresses, table, settings, members, announcing: Mutex::new(None) }
+        Self {
+            nft,
+            addresses,
+            table,
+            settings,
+            members,
+            announcing: Mutex::new(None),
+        }
     }
 
     /// Leads the ports to these members. The new writer gets the address before anything is announced.
     pub async fn route(&self, writer: Side, reader: Side) -> Result<Brought, ActionError> {
-        self.redirect(writer, reader).await.map_err(|error| ActionError::Failed(chain(&error)))?;
+        self.redirect(writer, reader)
+            .await
+            .map_err(|error| ActionError::Failed(chain(&error)))?;
         if let Some(address) = &self.settings.address {
             self.hold(address).await?;
         }
@@ -53,7 +62,10 @@ impl EndpointHands {
 
     /// Two flips where the table stands; the whole table where it does not.
     async fn redirect(&self, writer: Side, reader: Side) -> Result<(), NftError> {
-        let flipped = self.nft.flip(&self.table, self.settings.writer, self.members[writer]).await;
+        let flipped = self
+            .nft
+            .flip(&self.table, self.settings.writer, self.members[writer])
+            .await;
         let flipped = match (flipped, self.settings.reader) {
             (Ok(()), Some(at)) => self.nft.flip(&self.table, at, self.members[reader]).await,
             (flipped, _) => flipped,
@@ -72,14 +84,23 @@ impl EndpointHands {
     }
 
     async fn hold(&self, address: &AddressSettings) -> Result<(), ActionError> {
-        let Some(addresses) = &self.addresses else { return Ok(()) };
-        let cidr = Cidr { ip: address.address, prefix: address.prefix };
+        let Some(addresses) = &self.addresses else {
+            return Ok(());
+        };
+        let cidr = Cidr {
+            ip: address.address,
+            prefix: address.prefix,
+        };
         addresses
             .add(&address.interface, cidr)
             .await
             .map_err(|error| ActionError::Failed(chain(&error)))?;
         let announcing = tokio::spawn(announce_again_and_again(address.clone()));
-        let before = self.announcing.lock().unwrap_or_else(PoisonError::into_inner).replace(announcing);
+        let before = self
+            .announcing
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(announcing);
         if let Some(before) = before {
             before.abort();
         }
@@ -100,7 +121,10 @@ async fn announce_again_and_again(address: AddressSettings) {
     for wait in early.chain(std::iter::repeat(ANNOUNCE_EVERY)) {
         sleep(wait).await;
         if let Err(error) = announce::announce(&address.interface, address.address) {
-            tracing::warn!(error = chain(&error), "cannot announce the endpoint's address");
+            tracing::warn!(
+                error = chain(&error),
+                "cannot announce the endpoint's address"
+            );
         }
     }
 }

@@ -11,7 +11,10 @@ use std::path::Path;
 /// Whatever the file system says; the old file is then untouched.
 pub fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+    let mut name = path
+        .file_name()
+        .ok_or(io::ErrorKind::InvalidInput)?
+        .to_owned();
     name.push(".new");
     let beside = folder.join(name);
     let mut file = OpenOptions::new()

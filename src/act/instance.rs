@@ -72,15 +72,17 @@ impl InstanceHands {
         let made = files::folder(&self.home, 0o711, None)
             .and_then(|()| self.own_folder(&member.home, 0o750))
             .and_then(|()| self.own_folder(&member.run_dir, 0o755))
-            .and_then(|()| {
-                files::write(&member.cnf, self.rendered.as_bytes(), 0o644)
-            });
+            .and_then(|()| files::write(&member.cnf, self.rendered.as_bytes(), 0o644));
         made.map(|()| Brought::Nothing)
             .map_err(|error| failed("write", &member.cnf, &error))
     }
 
     fn own_folder(&self, path: &Path, mode: u32) -> io::Result<()> {
-        files::folder(path, mode, Some((self.member.account.uid, self.member.account.gid)))
+        files::folder(
+            path,
+            mode,
+            Some((self.member.account.uid, self.member.account.gid)),
+        )
     }
 
     /// Creates the datadir, unless it is there and ours.
@@ -91,7 +93,8 @@ impl InstanceHands {
             family: self.member.server.family,
         };
         let options = Vec::new();
-        self.prepare(PrepareStep::Initialise { marker, options }).await?;
+        self.prepare(PrepareStep::Initialise { marker, options })
+            .await?;
         Ok(Brought::Nothing)
     }
 
@@ -105,7 +108,12 @@ impl InstanceHands {
 
     /// Which transactions the dead server's files hold beyond `known`.
     pub async fn walk(&self, known: &GtidSet) -> Done {
-        match self.prepare(PrepareStep::Lacks { known: known.clone() }).await? {
+        match self
+            .prepare(PrepareStep::Lacks {
+                known: known.clone(),
+            })
+            .await?
+        {
             Answer::Lacks { gtids } => Ok(Brought::Lacking(gtids)),
             other => Err(odd(&other)),
         }
@@ -114,7 +122,10 @@ impl InstanceHands {
     /// Saves and cuts off the tail beyond `known`.
     pub async fn cut(&self, life: &Incarnation, known: &GtidSet) -> Done {
         let save_to = self.saved(&format!("tail-{}-{}", life.pid, life.started))?;
-        let step = PrepareStep::Cut { known: known.clone(), save_to };
+        let step = PrepareStep::Cut {
+            known: known.clone(),
+            save_to,
+        };
         match self.prepare(step).await? {
             Answer::NothingMissing => Ok(Brought::Removed(Removed::default())),
             Answer::Cut { plan, saved } => Ok(Brought::Removed(Removed {
@@ -141,7 +152,8 @@ impl InstanceHands {
     /// A folder of the server's own for what is saved before something removes it.
     fn saved(&self, name: &str) -> Result<PathBuf, ActionError> {
         let folder = self.member.home.join("saved");
-        self.own_folder(&folder, 0o750).map_err(|error| failed("make", &folder, &error))?;
+        self.own_folder(&folder, 0o750)
+            .map_err(|error| failed("make", &folder, &error))?;
         Ok(folder.join(name))
     }
 
@@ -159,10 +171,14 @@ impl InstanceHands {
             log: server.log.clone(),
             identity: self.identity(),
         };
-        let spawned = process::spawn(&command).map_err(|error| ActionError::Failed(chain(&error)))?;
+        let spawned =
+            process::spawn(&command).map_err(|error| ActionError::Failed(chain(&error)))?;
         let mut ended = spawned.ended.clone();
         let life = spawned.life.clone();
-        let _ = self.started.send(Spawned { life: spawned.life, ended: spawned.ended });
+        let _ = self.started.send(Spawned {
+            life: spawned.life,
+            ended: spawned.ended,
+        });
         let answers = async {
             while UnixStream::connect(&server.socket).await.is_err() {
                 sleep(Duration::from_millis(10)).await;
@@ -218,9 +234,11 @@ impl InstanceHands {
             relay_index: member.server.relay_index(),
             step,
         };
-        self.own_folder(&member.home, 0o750).map_err(|error| failed("make", &member.home, &error))?;
+        self.own_folder(&member.home, 0o750)
+            .map_err(|error| failed("make", &member.home, &error))?;
         let file = member.home.join("order.json");
-        let text = serde_json::to_vec(&order).map_err(|error| ActionError::Failed(error.to_string()))?;
+        let text =
+            serde_json::to_vec(&order).map_err(|error| ActionError::Failed(error.to_string()))?;
         files::write(&file, &text, 0o600)
             .and_then(|()| chown(&file, Some(member.account.uid), Some(member.account.gid)))
             .map_err(|error| failed("write", &file, &error))?;
@@ -248,11 +266,18 @@ impl InstanceHands {
         // Through /proc, because the server's user may not enter the folder that our binary lies in.
         let mut command = Command::new("/proc/self/exe");
         command.arg("prepare").arg(name).arg("--order").arg(order);
-        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .env_clear()
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command.current_dir("/").kill_on_drop(true);
         if nix::unistd::geteuid().is_root() {
-            command.uid(self.member.account.uid).gid(self.member.account.gid);
+            command
+                .uid(self.member.account.uid)
+                .gid(self.member.account.gid);
         }
         let attempt = async {
             let mut child = command.spawn()?;
@@ -260,17 +285,26 @@ impl InstanceHands {
             let mut complaint = String::new();
             if let (Some(out), Some(err)) = (child.stdout.as_mut(), child.stderr.as_mut()) {
                 let (mut out, mut err) = (out.take(1 << 22), err.take(1 << 14));
-                tokio::try_join!(out.read_to_string(&mut said), err.read_to_string(&mut complaint))?;
+                tokio::try_join!(
+                    out.read_to_string(&mut said),
+                    err.read_to_string(&mut complaint)
+                )?;
             }
             child.wait().await?;
             Ok::<_, io::Error>((said, complaint))
         };
         let (said, complaint) = timeout(PREPARE_WITHIN, attempt)
             .await
-            .map_err(|_| ActionError::Failed(format!("prepare {name} was not done after {PREPARE_WITHIN:?}")))?
+            .map_err(|_| {
+                ActionError::Failed(format!(
+                    "prepare {name} was not done after {PREPARE_WITHIN:?}"
+                ))
+            })?
             .map_err(|error| ActionError::Failed(format!("cannot run prepare {name}: {error}")))?;
         serde_json::from_str(said.trim()).map_err(|error| {
-            ActionError::Failed(format!("prepare {name} answered oddly ({error}): {said}{complaint}"))
+            ActionError::Failed(format!(
+                "prepare {name} answered oddly ({error}): {said}{complaint}"
+            ))
         })
     }
 }

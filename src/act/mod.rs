@@ -78,7 +78,12 @@ pub struct Actor {
 impl Actor {
     /// An actor with these hands, which tells `ended`.
     pub fn new(hands: Hands, clock: fn() -> Timestamp, ended: UnboundedSender<Ended>) -> Self {
-        Self { hands: Arc::new(hands), epoch: Arc::new(AtomicU64::new(0)), clock, ended }
+        Self {
+            hands: Arc::new(hands),
+            epoch: Arc::new(AtomicU64::new(0)),
+            clock,
+            ended,
+        }
     }
 
     /// The register's epoch: steps decided for another one are not begun.
@@ -88,7 +93,12 @@ impl Actor {
 
     /// Begins a step in a task of its own; its end is told.
     pub fn begin(&self, step: Step) {
-        let Self { hands, epoch, clock, ended } = self.clone();
+        let Self {
+            hands,
+            epoch,
+            clock,
+            ended,
+        } = self.clone();
         tokio::spawn(async move {
             let begun = clock();
             let result = if step.epoch == epoch.load(Ordering::Relaxed) {
@@ -96,7 +106,12 @@ impl Actor {
             } else {
                 Err(ActionError::Stale)
             };
-            let _ = ended.send(Ended { step, begun, at: clock(), result });
+            let _ = ended.send(Ended {
+                step,
+                begun,
+                at: clock(),
+                result,
+            });
         });
     }
 
@@ -135,14 +150,14 @@ impl Hands {
                 semi_sync::set_ack_timeout(&self.servers[*side], *timeout_ms).await
             }
             Action::Point { side } => link::point(&self.servers[*side]).await,
-            Action::StartReceiver { side } => link::start_receiver(&self.servers[*side]).await,
+            Action::StartReceiver { side } => {
+                link::start_receiver(&self.servers[*side], &self.servers[side.peer()]).await
+            }
             Action::StopReceiver { side } => link::stop_receiver(&self.servers[*side]).await,
             Action::StartApplier { side } => link::start_applier(&self.servers[*side]).await,
             Action::StopApplier { side } => link::stop_applier(&self.servers[*side]).await,
             Action::SetEvents { side, on } => server::set_events(&self.servers[*side], *on).await,
-            Action::HandOverEvents { side } => {
-                events::hand_over_events(&self.servers[*side]).await
-            }
+            Action::HandOverEvents { side } => events::hand_over_events(&self.servers[*side]).await,
             Action::Route { writer, reader } => match &self.endpoint {
                 Some(endpoint) => endpoint.route(*writer, *reader).await,
                 None => Ok(Brought::Nothing),

@@ -17,15 +17,12 @@ pub struct Daemon {
         default_value = "/etc/dualmasterd/dualmasterd.toml"
     )]
     pub config: PathBuf,
-    /// More files `*.toml`, read in byte order, later ones win [default: conf.d beside the main file]
-    #[arg(long, value_name = "DIR")]
-    pub conf_dir: Option<PathBuf>,
     /// Check the configuration, touch nothing, exit with 78 where it is bad
     #[arg(long)]
     pub check: bool,
-    /// Where log lines go and how they look
-    #[arg(long, value_enum, default_value_t)]
-    pub log_format: LogFormat,
+    /// Where log lines go and how they look, whatever the file says
+    #[arg(long, value_enum)]
+    pub log_format: Option<LogFormat>,
     /// What to do instead of running
     #[command(subcommand)]
     pub order: Option<Order>,
@@ -44,17 +41,6 @@ pub enum Order {
     },
 }
 
-impl Daemon {
-    /// The folder of further files.
-    pub fn conf_dir(&self) -> PathBuf {
-        match (&self.conf_dir, self.config.parent()) {
-            (Some(dir), _) => dir.clone(),
-            (None, Some(folder)) => folder.join("conf.d"),
-            (None, None) => PathBuf::from("conf.d"),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,8 +50,7 @@ mod tests {
     fn the_command_line_is_sound() {
         Daemon::command().debug_assert();
         let daemon = Daemon::parse_from(["dualmasterd", "--config", "/x/d.toml", "--check"]);
-        assert!(daemon.check && daemon.log_format == LogFormat::Auto);
-        assert_eq!(daemon.conf_dir(), PathBuf::from("/x/conf.d"));
+        assert!(daemon.check && daemon.log_format.is_none());
         let order = Daemon::parse_from(["dualmasterd", "prepare", "db1", "--order", "/o"]).order;
         assert!(matches!(order, Some(Order::Prepare { name, .. }) if name == "db1"));
     }

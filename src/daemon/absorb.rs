@@ -35,10 +35,7 @@ fn take_process(member: &mut MemberFacts, mut process: ProcessFact) {
     member.process = Some(process);
 }
 
-fn take_look(
-    member: &mut MemberFacts,
-    look: Result<crate::model::server::ServerFact, ProbeError>,
-) {
+fn take_look(member: &mut MemberFacts, look: Result<crate::model::server::ServerFact, ProbeError>) {
     match look {
         Ok(look) => {
             member.server = Some(look);
@@ -86,10 +83,15 @@ fn note_order(member: &mut MemberFacts, error: &ProbeError) {
 
 /// A server that lets somebody in again does not stop: a session of ours was ended by hand.
 fn forgive(member: &mut MemberFacts, login: &ProbeFact) {
-    let lost_at = member.server_error.as_ref().map_or(Timestamp::BOOT, |error| error.at);
+    let lost_at = member
+        .server_error
+        .as_ref()
+        .map_or(Timestamp::BOOT, |error| error.at);
     if let Some(process) = &mut member.process
         && process.lives()
-        && login.last_ok_sent.is_some_and(|sent| sent > lost_at && sent > process.at)
+        && login
+            .last_ok_sent
+            .is_some_and(|sent| sent > lost_at && sent > process.at)
     {
         process.stops_by_order = false;
     }

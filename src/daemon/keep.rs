@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 use super::clock;
+use super::history::History;
 use super::pair::{self, Inbox, Pair, PairError, Pokes};
 use super::tell::Teller;
 use crate::act::accounts::App;
@@ -16,17 +17,20 @@ use crate::act::endpoint::EndpointHands;
 use crate::act::hook::{HookMember, Hooks};
 use crate::act::instance::{InstanceHands, chain};
 use crate::act::{Actor, Hands, ServerHandle};
-use crate::config::{EndpointSettings, MemberSettings, PairSettings};
+use crate::config::{AppSettings, EndpointSettings, MemberSettings, PairSettings};
 use crate::control::desk::{AskedSessions, PairHandle};
-use crate::control::report::{MemberSessions, PairReport};
-use crate::decide::Watch;
+use crate::control::report::{MemberSessions, PairReport, SessionReport};
 use crate::decide::render::{judge, render};
+use crate::decide::{self, Watch};
+use crate::model::facts::Facts;
 use crate::model::incarnation::Incarnation;
 use crate::model::member::{Both, Side};
+use crate::model::memory::{Durable, Memory};
 use crate::model::policy::Policy;
-use crate::mysql::secrets::Secrets;
+use crate::mysql::secrets::{Secrets, client_file};
+use crate::mysql::sessions::{self, Listed};
 use crate::mysql::target::{LinkTls, Peer};
-use crate::mysql::{ServerTarget, Session};
+use crate::mysql::{Account, ServerTarget, Session};
 use crate::net::address::Addresses;
 use crate::net::nft::{Nft, Table};
 use crate::observe::observer::Observer;
@@ -34,6 +38,7 @@ use crate::observe::probes::{WriterProbe, spawn_prober};
 use crate::observe::server::{Steering, spawn_looker};
 use crate::observe::{Publisher, disk, endpoint, instance, process};
 use crate::runtime::process::Spawned;
+use crate::store::ledger::Ledger;
 
 /// What all pairs share.
 #[derive(Debug, Clone)]
@@ -59,7 +64,7 @@ pub(super) struct Kept {
 
 /// Why a pair cannot be kept.
 #[derive(Debug, thiserror::Error)]
-pub enum KeepError {
+pub(super) enum KeepError {
     /// Its state or the system.
     #[error(transparent)]
     Pair(#[from] PairError),
@@ -99,7 +104,11 @@ pub(super) fn start(settings: &PairSettings, shared: &Shared) -> Result<Kept, Ke
     folder(&secrets, 0o700)?;
     let file = secrets.join(format!("{pair}.json"));
     let passwords = Secrets::load_or_create(&file)
-        .map_err(|source| KeepError::Secrets { pair: pair.clone(), source })?;
+        .map_err(|source| KeepError::Secrets {
+            pair: pair.clone(),
+            source,
+        })?
+        .given(given(settings));
     let targets = server_targets(settings, &Arc::new(passwords));
     let (slots, durable) = pair::open_state(&pair, &settings.home.join("state"))?;
 
@@ -116,11 +125,18 @@ pub(super) fn start(settings: &PairSettings, shared: &Shared) -> Result<Kept, Ke
     let started = Both::from_fn(|_| mpsc::unbounded_channel::<Spawned>());
     let instances = Both::from_fn(|side| {
         let member = &settings.members[side];
-        InstanceHands::new(settings, member, render(&member.server), started[side].0.clone())
+        InstanceHands::new(
+            settings,
+            member,
+            render(&member.server),
+            started[side].0.clone(),
+        )
     });
     let mut received = started.map(|_, (_, receiver)| Some(receiver));
     for side in Side::BOTH {
-        let Some(started) = received[side].take() else { continue };
+        let Some(started) = received[side].take() else {
+            continue;
+        };
         let observed = ObservedMember {
             settings: &settings.members[side],
             pair: settings,
@@ -133,32 +149,38 @@ pub(super) fn start(settings: &PairSettings, shared: &Shared) -> Result<Kept, Ke
     }
     let endpoint = match &settings.endpoint {
         Some(endpoint) => {
-            let (hands, observer) =
-                lead(settings, endpoint, shared, &targets, &pokes, &seen)?;
+            let (hands, observer) = lead(settings, endpoint, shared, &targets, &pokes, &seen)?;
             beside.push(observer);
             Some(hands)
         }
         None => None,
     };
+    let app = settings
+        .app
+        .as_ref()
+        .map(|app| app_of(app, &secrets, &pair))
+        .transpose()?;
     let hands = Hands {
         family: settings.policy.family,
         close_budget: settings.policy.switchover.close_budget,
         instances,
         servers: targets.map(|_, target| ServerHandle::new(target)),
         endpoint,
-        app: settings.app.as_ref().map(|app| App {
-            user: app.user.clone(),
-            host: app.host.clone(),
-            password: Zeroizing::new(app_password(app, &secrets, &pair)),
-            schema: app.database.clone(),
-        }),
+        app,
         hooks: hooks(settings),
     };
     let actor = Actor::new(hands, clock::now, ended);
-    beside.push(tokio::spawn(answer_sessions(actor.clone(), settings.policy.clone(), asked_sessions)));
+    beside.push(tokio::spawn(answer_sessions(
+        actor.clone(),
+        settings.policy.clone(),
+        asked_sessions,
+    )));
 
-    let (report, report_rx) = watch::channel(Arc::new(PairReport::unseen(&settings.policy)));
-    let teller = Teller::new(pair.clone(), report, shared);
+    let (report, report_rx) = watch::channel(Arc::new(unseen(&settings.policy, &durable)));
+    let ledger = Ledger::open(&settings.home)
+        .inspect_err(|error| tracing::warn!(%error, "no begin records are written"))
+        .ok();
+    let teller = Teller::new(pair.clone(), ledger, report, shared);
     let loop_of = Pair::new(
         settings.policy.clone(),
         slots,
@@ -199,16 +221,36 @@ impl Kept {
         self.settings.policy = settings.policy.clone();
     }
 
+    /// What of it a running pair cannot follow.
+    pub(super) fn differs(&self, new: &PairSettings) -> Option<&'static str> {
+        let old = &self.settings;
+        if old.members != new.members {
+            return Some("its members");
+        }
+        if old.endpoint != new.endpoint {
+            return Some("its endpoint");
+        }
+        (old.link != new.link || old.accounts != new.accounts || old.hooks != new.hooks)
+            .then_some("its links, accounts or hooks")
+    }
+
     /// Stops keeping it: servers and roles stay as they are.
     pub(super) async fn stop(self) {
         self.stop.send_replace(true);
         let mut running = self.running;
-        if tokio::time::timeout(super::STOP_WITHIN, &mut running).await.is_err() {
+        if tokio::time::timeout(super::STOP_WITHIN, &mut running)
+            .await
+            .is_err()
+        {
             tracing::error!(pair = self.settings.policy.pair, "did not stop in time");
             running.abort();
         }
         if let Some(endpoint) = &self.actor.hands().endpoint
-            && self.settings.endpoint.as_ref().is_some_and(|settings| settings.remove_on_stop)
+            && self
+                .settings
+                .endpoint
+                .as_ref()
+                .is_some_and(|settings| settings.remove_on_stop)
             && let Err(error) = endpoint.remove().await
         {
             tracing::error!(error = chain(&error), "cannot take the endpoint away");
@@ -220,8 +262,30 @@ impl Kept {
 }
 
 fn folder(path: &Path, mode: u32) -> Result<(), KeepError> {
-    crate::act::files::folder(path, mode, None)
-        .map_err(|source| KeepError::Folder { folder: path.to_owned(), source })
+    crate::act::files::folder(path, mode, None).map_err(|source| KeepError::Folder {
+        folder: path.to_owned(),
+        source,
+    })
+}
+
+/// The application's account; a password that was not given is made once and kept as a `[client]` file.
+fn app_of(app: &AppSettings, secrets: &Path, pair: &str) -> Result<App, KeepError> {
+    let password =
+        match &app.password {
+            Some(password) => Zeroizing::new(password.expose().to_owned()),
+            None => client_file(&secrets.join(format!("{pair}.app.cnf")), &app.user).map_err(
+                |source| KeepError::Secrets {
+                    pair: pair.to_owned(),
+                    source,
+                },
+            )?,
+        };
+    Ok(App {
+        user: app.user.clone(),
+        host: app.host.clone(),
+        password,
+        schema: app.database.clone(),
+    })
 }
 
 fn server_targets(settings: &PairSettings, secrets: &Arc<Secrets>) -> Both<Arc<ServerTarget>> {
@@ -316,8 +380,20 @@ fn observe_member(
         clock::now,
         seen.clone(),
     )));
-    tasks.push(tokio::spawn(disk::run(side, disk_file, interval, clock::now, seen.clone())));
-    tasks.push(spawn_looker(observer.clone(), Steering { poke: member.poke, hurry }));
+    tasks.push(tokio::spawn(disk::run(
+        side,
+        disk_file,
+        interval,
+        clock::now,
+        seen.clone(),
+    )));
+    tasks.push(spawn_looker(
+        observer.clone(),
+        Steering {
+            poke: member.poke,
+            hurry,
+        },
+    ));
     tasks.extend(spawn_prober(&observer, interval, &writer));
     tasks
 }
@@ -327,7 +403,11 @@ fn steer(
     side: Side,
     server_id: u32,
     mut watching: watch::Receiver<Watch>,
-) -> (watch::Receiver<bool>, watch::Receiver<Option<WriterProbe>>, JoinHandle<()>) {
+) -> (
+    watch::Receiver<bool>,
+    watch::Receiver<Option<WriterProbe>>,
+    JoinHandle<()>,
+) {
     let (hurry_tx, hurry) = watch::channel(false);
     let (writer_tx, writer) = watch::channel(None);
     let steering = tokio::spawn(async move {
@@ -337,7 +417,10 @@ fn steer(
             let probe = watch
                 .heartbeat
                 .filter(|(writer, _)| *writer == side)
-                .map(|(_, epoch)| WriterProbe { epoch, writer: server_id });
+                .map(|(_, epoch)| WriterProbe {
+                    epoch,
+                    writer: server_id,
+                });
             writer_tx.send_if_modified(|told| {
                 let changed = *told != probe;
                 *told = probe;
@@ -361,7 +444,10 @@ fn lead(
     let table = Table::of_pair(&pair).map_err(|_| KeepError::Nft { pair: pair.clone() })?;
     let nft = shared.nft.clone().ok_or(KeepError::Nft { pair })?;
     let members = Both::from_fn(|side| member_address(settings, endpoint_settings, side));
-    let address = endpoint_settings.address.clone().zip(shared.addresses.clone());
+    let address = endpoint_settings
+        .address
+        .clone()
+        .zip(shared.addresses.clone());
     let observed = endpoint::Target {
         nft: nft.clone(),
         table: table.clone(),
@@ -396,10 +482,38 @@ fn lead(
 /// outside address, since a packet from outside cannot be led to loopback.
 fn member_address(settings: &PairSettings, endpoint: &EndpointSettings, side: Side) -> SocketAddr {
     let member = &settings.members[side];
-    let host = member.host.parse::<IpAddr>().unwrap_or_else(|_| endpoint.writer.ip());
+    let host = member
+        .host
+        .parse::<IpAddr>()
+        .unwrap_or_else(|_| endpoint.writer.ip());
     let at_endpoint = host.is_loopback() && !endpoint.writer.ip().is_loopback();
-    let ip = if at_endpoint { endpoint.writer.ip() } else { host };
+    let ip = if at_endpoint {
+        endpoint.writer.ip()
+    } else {
+        host
+    };
     SocketAddr::new(ip, member.server.port)
+}
+
+/// Passwords that the configuration gives.
+fn given(settings: &PairSettings) -> impl Iterator<Item = (Account, String)> {
+    let accounts = &settings.accounts;
+    [
+        (Account::Monitor, &accounts.monitor),
+        (Account::Manage, &accounts.manage),
+        (Account::Replicate, &accounts.replicate),
+    ]
+    .into_iter()
+    .filter_map(|(account, login)| Some((account, login.as_ref()?.password.expose().to_owned())))
+}
+
+/// What is known before the first look.
+fn unseen(policy: &Policy, durable: &Durable) -> PairReport {
+    let facts = Facts::unseen(clock::now(), durable.boot.clone());
+    let memory = Memory::after_start(durable.clone(), facts.now);
+    let decision = decide::decide(policy, &memory, &facts);
+    let explanation = decide::explain(policy, &decision.memory, &facts);
+    super::report::report(policy, &facts, &decision, explanation, &History::default())
 }
 
 fn hooks(settings: &PairSettings) -> Hooks {
@@ -410,7 +524,10 @@ fn hooks(settings: &PairSettings) -> Hooks {
             host: settings.members[side].host.clone(),
             port: settings.members[side].server.port,
         }),
-        vip: settings.endpoint.as_ref().map(|endpoint| endpoint.writer.ip().to_string()),
+        vip: settings
+            .endpoint
+            .as_ref()
+            .map(|endpoint| endpoint.writer.ip().to_string()),
         programs: settings.hooks.programs.clone(),
         gating: settings.policy.gating_hooks.clone(),
         limit: settings.hooks.timeout,
@@ -418,18 +535,33 @@ fn hooks(settings: &PairSettings) -> Hooks {
 }
 
 /// Lists of sessions are asked for beside the loop.
-async fn answer_sessions(
-    actor: Actor,
-    policy: Policy,
-    mut asked: mpsc::Receiver<AskedSessions>,
-) {
+async fn answer_sessions(actor: Actor, policy: Policy, mut asked: mpsc::Receiver<AskedSessions>) {
     while let Some(asked) = asked.recv().await {
         let servers = &actor.hands().servers;
-        let (a, b) = tokio::join!(servers.a.list_sessions(), servers.b.list_sessions());
+        let (a, b) = tokio::join!(list(&servers.a), list(&servers.b));
         let lists = Both { a, b }.map(|side, sessions| MemberSessions {
             member: policy.name(side).to_owned(),
-            sessions: sessions.map_err(|error| error.to_string()),
+            sessions,
         });
         let _ = asked.reply.send(vec![lists.a, lists.b]);
     }
+}
+
+async fn list(server: &ServerHandle) -> Result<Vec<SessionReport>, String> {
+    let limit = crate::act::handle::LIMIT;
+    let mut session = server.session().await.map_err(|error| error.chain())?;
+    let listed = sessions::list(&mut session, limit)
+        .await
+        .map_err(|error| error.chain())?;
+    let report = |session: Listed| SessionReport {
+        id: session.id,
+        user: session.user,
+        host: session.host,
+        db: session.db,
+        command: session.command,
+        time: session.time,
+        state: session.state,
+        info: session.info,
+    };
+    Ok(listed.into_iter().map(report).collect())
 }

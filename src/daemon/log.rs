@@ -42,6 +42,17 @@ pub enum LogFormat {
     Journald,
 }
 
+impl From<crate::config::LogFormat> for LogFormat {
+    fn from(said: crate::config::LogFormat) -> Self {
+        match said {
+            crate::config::LogFormat::Auto => Self::Auto,
+            crate::config::LogFormat::Text => Self::Text,
+            crate::config::LogFormat::Json => Self::Json,
+            crate::config::LogFormat::Journald => Self::Journald,
+        }
+    }
+}
+
 /// Why logging could not begin.
 #[derive(Debug, Error)]
 pub enum LogError {

@@ -4,8 +4,18 @@ mod absorb;
 pub mod clock;
 pub mod history;
 pub mod journal;
+mod keep;
 pub mod log;
 mod pair;
 pub mod report;
+mod run;
 pub mod signals;
 pub mod systemd;
+mod tell;
+
+use std::time::Duration;
+
+pub use run::run;
+
+/// A clean stop of a pair takes a write to the state file and one statement; past this it is given up.
+const STOP_WITHIN: Duration = Duration::from_secs(8);

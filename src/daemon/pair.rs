@@ -2,20 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::absorb;
 use super::clock::{self, Alarm};
+use super::tell::Teller;
 use crate::act::{Actor, Ended};
+use crate::control::desk::Asked;
 use crate::decide::{self, Decision, Watch};
-use crate::model::action::Step;
+use crate::model::action::{Action, ActionKind, Step};
 use crate::model::facts::Facts;
+use crate::model::member::{Both, Side};
 use crate::model::memory::{Durable, Memory};
 use crate::model::policy::Policy;
-use crate::model::request::{Reply, Request};
+use crate::model::request::Reply;
 use crate::model::time::Timestamp;
 use crate::observe::Seen;
 use crate::store::slots::{Slots, SlotsError};
@@ -25,21 +29,55 @@ use crate::store::writer::{StoreWriter, Stored};
 pub(super) struct Inbox {
     pub(super) seen: UnboundedReceiver<Seen>,
     pub(super) ended: UnboundedReceiver<Ended>,
-    pub(super) asked: mpsc::Receiver<(Request, oneshot::Sender<Reply>)>,
+    pub(super) asked: mpsc::Receiver<Asked>,
     pub(super) policy: watch::Receiver<Policy>,
     pub(super) stop: watch::Receiver<bool>,
 }
 
-/// Whom a decision is told to.
-pub(super) trait Audience {
-    /// Called after every decision, with what led to it.
-    fn told(&mut self, policy: &Policy, facts: &Facts, decision: &Decision);
-    /// Called when an action ended.
-    fn ended(&mut self, ended: &Ended);
+/// How observers are asked to look at once.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pokes {
+    pub(super) members: Both<MemberPokes>,
+    pub(super) endpoint: Arc<Notify>,
+}
+
+/// How one member's observers are asked to look at once.
+#[derive(Debug, Clone, Default)]
+pub(super) struct MemberPokes {
+    pub(super) look: Arc<Notify>,
+    pub(super) instance: Arc<Notify>,
+}
+
+impl Pokes {
+    /// What an action may have changed is looked at.
+    fn after(&self, action: &Action) {
+        match action.side() {
+            Some(side) => {
+                self.members[side].look.notify_one();
+                if matches!(
+                    action.kind(),
+                    ActionKind::WriteFiles
+                        | ActionKind::Initialise
+                        | ActionKind::Start
+                        | ActionKind::Cut
+                ) {
+                    self.members[side].instance.notify_one();
+                }
+            }
+            None => self.endpoint.notify_one(),
+        }
+    }
+
+    /// An operation begins, or goes on: what it waits for is looked at without waiting for the interval.
+    fn all(&self) {
+        for side in Side::BOTH {
+            self.members[side].look.notify_one();
+        }
+    }
 }
 
 /// One pair.
-pub(super) struct Pair<A> {
+pub(super) struct Pair {
     policy: Policy,
     memory: Memory,
     facts: Facts,
@@ -47,11 +85,11 @@ pub(super) struct Pair<A> {
     actor: Actor,
     watch: watch::Sender<Watch>,
     waiting: BTreeMap<u64, oneshot::Sender<Reply>>,
-    next_request: u64,
     alarm: Alarm,
     /// When the loop has to have run again at the latest.
     due: Timestamp,
-    audience: A,
+    pokes: Pokes,
+    teller: Teller,
 }
 
 /// The durable memory on its way to the disk.
@@ -65,7 +103,7 @@ struct Store {
 
 /// Why a pair cannot be kept.
 #[derive(Debug, thiserror::Error)]
-pub enum PairError {
+pub(super) enum PairError {
     /// Its state file.
     #[error("the state of pair `{pair}` cannot be used")]
     State {
@@ -106,17 +144,19 @@ pub(super) fn open_state(pair: &str, file: &Path) -> Result<(Slots, Durable), Pa
         source,
     })?;
     let durable = match payload {
-        Some(payload) => serde_json::from_slice(&payload).map_err(|source| PairError::Understand {
-            pair: pair.to_owned(),
-            file: file.display().to_string(),
-            source,
-        })?,
+        Some(payload) => {
+            serde_json::from_slice(&payload).map_err(|source| PairError::Understand {
+                pair: pair.to_owned(),
+                file: file.display().to_string(),
+                source,
+            })?
+        }
         None => Durable::default(),
     };
     Ok((slots, durable))
 }
 
-impl<A: Audience> Pair<A> {
+impl Pair {
     /// A pair whose loop has not run yet.
     ///
     /// # Errors
@@ -127,11 +167,16 @@ impl<A: Audience> Pair<A> {
         durable: Durable,
         actor: Actor,
         watch: watch::Sender<Watch>,
-        audience: A,
+        pokes: Pokes,
+        teller: Teller,
     ) -> Result<Self, PairError> {
         let refused = |attempted| {
             let pair = policy.pair.clone();
-            move |source| PairError::System { pair, attempted, source }
+            move |source| PairError::System {
+                pair,
+                attempted,
+                source,
+            }
         };
         let boot = crate::runtime::proc::boot_id()
             .map_err(|error| refused("read the boot id")(std::io::Error::other(error)))?;
@@ -154,10 +199,10 @@ impl<A: Audience> Pair<A> {
             actor,
             watch,
             waiting: BTreeMap::new(),
-            next_request: 0,
             alarm,
             due: now,
-            audience,
+            pokes,
+            teller,
             policy,
         })
     }
@@ -185,15 +230,24 @@ impl<A: Audience> Pair<A> {
             self.facts.late_at = Some(now);
         }
         self.facts.now = now;
-        let wall = clock::wall().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let wall = clock::wall()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or(Duration::ZERO);
         self.facts.wall_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
     }
 
     /// Remembers, stores, acts and reports, in this order.
     fn obey(&mut self, decision: Decision) {
-        self.actor
-            .set_epoch(decision.memory.durable.register.as_ref().map_or(0, |register| register.epoch));
+        self.actor.set_epoch(
+            decision
+                .memory
+                .durable
+                .register
+                .as_ref()
+                .map_or(0, |register| register.epoch),
+        );
         self.store.keep(&decision.memory.durable);
+        self.teller.decided(&self.policy, &self.facts, &decision);
         for step in &decision.plan {
             self.begin(step);
         }
@@ -203,12 +257,14 @@ impl<A: Audience> Pair<A> {
             }
         }
         self.facts.requests.clear();
+        if decision.watch.hurry && !self.watch.borrow().hurry {
+            self.pokes.all();
+        }
         self.watch.send_if_modified(|watch| {
             let changed = *watch != decision.watch;
             *watch = decision.watch;
             changed
         });
-        self.audience.told(&self.policy, &self.facts, &decision);
         self.set_alarm(decision.wake_at);
         self.memory = decision.memory;
     }
@@ -216,6 +272,7 @@ impl<A: Audience> Pair<A> {
     fn begin(&mut self, step: &Step) {
         let work = absorb::work(&mut self.facts, step.action.side());
         if work.running.insert(step.action.kind()) {
+            self.teller.begun(&self.policy, &self.facts, step);
             self.actor.begin(step.clone());
         }
     }
@@ -235,7 +292,7 @@ impl<A: Audience> Pair<A> {
             Some(seen) = inbox.seen.recv() => self.take_seen(seen),
             Some(ended) = inbox.ended.recv() => self.take_ended(ended),
             Some(stored) = self.store.answers.recv() => self.take_stored(&stored),
-            Some((request, reply)) = inbox.asked.recv() => self.take_request(request, reply),
+            Some(asked) = inbox.asked.recv() => self.take_request(asked),
             Ok(()) = inbox.policy.changed() => {
                 self.policy = inbox.policy.borrow_and_update().clone();
                 true
@@ -268,7 +325,7 @@ impl<A: Audience> Pair<A> {
     }
 
     fn take_ended(&mut self, ended: Ended) -> bool {
-        self.audience.ended(&ended);
+        self.pokes.after(&ended.step.action);
         absorb::ended(&mut self.facts, ended);
         true
     }
@@ -290,11 +347,9 @@ impl<A: Audience> Pair<A> {
         true
     }
 
-    fn take_request(&mut self, mut request: Request, reply: oneshot::Sender<Reply>) -> bool {
-        self.next_request += 1;
-        request.id = self.next_request;
-        self.waiting.insert(request.id, reply);
-        self.facts.requests.push(request);
+    fn take_request(&mut self, asked: Asked) -> bool {
+        self.waiting.insert(asked.request.id, asked.reply);
+        self.facts.requests.push(asked.request);
         true
     }
 }

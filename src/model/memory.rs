@@ -307,7 +307,12 @@ impl Memory {
 
     /// Why the last operation that ended did not move the writer.
     pub fn last_failure(&self) -> Option<&str> {
-        self.last_op.as_ref()?.result.as_ref().err().map(String::as_str)
+        self.last_op
+            .as_ref()?
+            .result
+            .as_ref()
+            .err()
+            .map(String::as_str)
     }
 
     /// The register's writer, once one was chosen.

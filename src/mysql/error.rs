@@ -65,7 +65,8 @@ impl SqlError {
     /// The connection ended, or was refused, by the other side: neither an answer nor silence.
     pub fn is_lost(&self) -> bool {
         const SHUTTING_DOWN: [u16; 2] = [1053, 1927];
-        self.errno.is_some_and(|errno| SHUTTING_DOWN.contains(&errno))
+        self.errno
+            .is_some_and(|errno| SHUTTING_DOWN.contains(&errno))
             || matches!(&self.source, SqlSource::Driver(mysql_async::Error::Io(_)))
     }
 

@@ -10,6 +10,7 @@ pub mod quote;
 pub mod schema;
 pub mod secrets;
 pub mod session;
+pub mod sessions;
 pub mod statements;
 pub mod status;
 pub mod target;

@@ -55,6 +55,12 @@ pub enum SecretsError {
         /// Its permission bits.
         mode: u32,
     },
+    /// A `[client]` file without a password.
+    #[error("{} has no password", path.display())]
+    NoPassword {
+        /// The file.
+        path: PathBuf,
+    },
     /// It is no file of ours.
     #[error("reading {}", path.display())]
     Content {
@@ -90,6 +96,19 @@ impl Secrets {
         }
     }
 
+    /// With these passwords in the place of ours.
+    pub fn given(mut self, given: impl IntoIterator<Item = (Account, String)>) -> Self {
+        for (account, password) in given {
+            match account {
+                Account::Monitor => self.monitor = password,
+                Account::Manage => self.manage = password,
+                Account::Replicate => self.replicate = password,
+                Account::Root => {}
+            }
+        }
+        self
+    }
+
     /// The password of one of our accounts; root's is not among them.
     pub fn of(&self, account: Account) -> Option<&str> {
         match account {
@@ -100,40 +119,67 @@ impl Secrets {
         }
     }
 
-    /// Written beside and renamed, so that a crash leaves the whole file or none.
     fn write(&self, path: &Path) -> Result<(), SecretsError> {
-        let error = |source| SecretsError::File {
-            attempted: "writing",
-            path: path.to_owned(),
-            source,
-        };
         let text = Zeroizing::new(serde_json::to_vec_pretty(self).map_err(|source| {
             SecretsError::Content {
                 path: path.to_owned(),
                 source,
             }
         })?);
-        let beside = path.with_extension("new");
-        match fs::remove_file(&beside) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(error(e)),
-            Ok(()) | Err(_) => {}
-        }
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&beside)
-            .map_err(error)?;
-        file.write_all(&text)
-            .and_then(|()| file.sync_all())
-            .and_then(|()| fs::rename(&beside, path))
-            .and_then(|()| match path.parent() {
-                Some(folder) => fs::File::open(folder)?.sync_all(),
-                None => Ok(()),
-            })
-            .map_err(error)
+        write_private(path, &text)
     }
+}
+
+/// Reads the password of a `[client]` option file that was made here, or makes the file with a new one.
+///
+/// # Errors
+/// Unreadable, readable for others, damaged, or not to be written.
+pub fn client_file(path: &Path, user: &str) -> Result<Zeroizing<String>, SecretsError> {
+    match read_private(path) {
+        Ok(text) => text
+            .lines()
+            .find_map(|line| line.strip_prefix("password="))
+            .map(|password| Zeroizing::new(password.to_owned()))
+            .ok_or_else(|| SecretsError::NoPassword {
+                path: path.to_owned(),
+            }),
+        Err(SecretsError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            let password = Zeroizing::new(random_password()?);
+            let text = Zeroizing::new(format!("[client]\nuser={user}\npassword={}\n", *password));
+            write_private(path, text.as_bytes())?;
+            Ok(password)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Written beside and renamed, so that a crash leaves the whole file or none.
+fn write_private(path: &Path, text: &[u8]) -> Result<(), SecretsError> {
+    let error = |source| SecretsError::File {
+        attempted: "writing",
+        path: path.to_owned(),
+        source,
+    };
+    let beside = path.with_extension("new");
+    match fs::remove_file(&beside) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(error(e)),
+        Ok(()) | Err(_) => {}
+    }
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&beside)
+        .map_err(error)?;
+    file.write_all(text)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&beside, path))
+        .and_then(|()| match path.parent() {
+            Some(folder) => fs::File::open(folder)?.sync_all(),
+            None => Ok(()),
+        })
+        .map_err(error)
 }
 
 /// The password to log in with; root's may be empty.
@@ -156,11 +202,6 @@ pub(super) fn hide(sql: &str) -> String {
         Some((at, _)) => format!("{} ...", &sql[..at]),
         None => sql.to_owned(),
     }
-}
-
-fn unquote(value: &str) -> &str {
-    let inside = |quote: char| value.strip_prefix(quote)?.strip_suffix(quote);
-    inside('"').or_else(|| inside('\'')).unwrap_or(value)
 }
 
 fn read_private(path: &Path) -> Result<Zeroizing<String>, SecretsError> {

@@ -101,7 +101,9 @@ impl Session {
             Self::connect_by(target, Account::Monitor, Door::Tcp, CONNECT_LIMIT).await?;
         let sql = "SELECT @@server_id AS server_id";
         let rows = session.rows(sql, CONNECT_LIMIT).await?;
-        let id = rows.first().and_then(|row| super::cells::number(row, &["server_id"]));
+        let id = rows
+            .first()
+            .and_then(|row| super::cells::number(row, &["server_id"]));
         id.ok_or_else(|| SqlError::unexpected(sql, &target.name, "no server_id"))
     }
 

@@ -82,7 +82,11 @@ pub async fn run<W, F>(
 }
 
 async fn look(target: &Target, clock: fn() -> Timestamp) -> EndpointFact {
-    let mut fact = EndpointFact { at: clock(), address: true, ..EndpointFact::default() };
+    let mut fact = EndpointFact {
+        at: clock(),
+        address: true,
+        ..EndpointFact::default()
+    };
     match target.nft.read(&target.table).await {
         Ok(Some(found)) if found.intact => {
             fact.writer = led_side(target, &found, target.writer);
@@ -92,7 +96,10 @@ async fn look(target: &Target, clock: fn() -> Timestamp) -> EndpointFact {
         Err(error) => fact.error = Some(error.to_string()),
     }
     if let Some((addresses, address)) = &target.address {
-        let cidr = Cidr { ip: address.address, prefix: address.prefix };
+        let cidr = Cidr {
+            ip: address.address,
+            prefix: address.prefix,
+        };
         match addresses.present(&address.interface, cidr).await {
             Ok(present) => fact.address = present,
             Err(error) => fact.error = Some(error.to_string()),
@@ -104,7 +111,11 @@ async fn look(target: &Target, clock: fn() -> Timestamp) -> EndpointFact {
 /// The member that an entry of the table leads to.
 fn led_side(target: &Target, found: &Found, at: SocketAddr) -> Option<Side> {
     let to = found.entries.get(&at)?;
-    target.members.iter().find(|(_, member)| *member == to).map(|(side, _)| side)
+    target
+        .members
+        .iter()
+        .find(|(_, member)| *member == to)
+        .map(|(side, _)| side)
 }
 
 /// The kernel's events.

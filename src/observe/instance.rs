@@ -40,7 +40,11 @@ pub async fn run<I, F>(
 {
     loop {
         let alive = lives.borrow().is_some();
-        let datadir = if alive { Datadir::Ours } else { datadir(&member, inspect_datadir().await) };
+        let datadir = if alive {
+            Datadir::Ours
+        } else {
+            datadir(&member, inspect_datadir().await)
+        };
         let fact = InstanceFact {
             at: clock(),
             datadir,
@@ -62,7 +66,11 @@ fn datadir(member: &MemberSettings, found: Result<inspect::Datadir, String>) -> 
     let path = member.server.datadir.display();
     match found {
         Ok(inspect::Datadir::Missing | inspect::Datadir::Empty) => Datadir::Missing,
-        Ok(inspect::Datadir::Initialised { family, made_by: Some(marker), .. }) => {
+        Ok(inspect::Datadir::Initialised {
+            family,
+            made_by: Some(marker),
+            ..
+        }) => {
             let ours = family == member.server.family
                 && marker.member == member.name
                 && marker.pair == member.server.pair;
@@ -75,13 +83,18 @@ fn datadir(member: &MemberSettings, found: Result<inspect::Datadir, String>) -> 
                 ))
             }
         }
-        Ok(inspect::Datadir::Initialised { family, made_by: None, .. }) => {
-            Datadir::Foreign(format!("{path} holds data of a {family} server that was not made here"))
-        }
+        Ok(inspect::Datadir::Initialised {
+            family,
+            made_by: None,
+            ..
+        }) => Datadir::Foreign(format!(
+            "{path} holds data of a {family} server that was not made here"
+        )),
         Ok(inspect::Datadir::Foreign { why }) => Datadir::Foreign(format!("{path}: {why}")),
-        Ok(inspect::Datadir::NotOurs { owner }) => {
-            Datadir::Foreign(format!("{path} belongs to {owner}, the server runs as {}", member.account.name))
-        }
+        Ok(inspect::Datadir::NotOurs { owner }) => Datadir::Foreign(format!(
+            "{path} belongs to {owner}, the server runs as {}",
+            member.account.name
+        )),
         Err(why) => Datadir::Foreign(format!("{path} could not be looked at: {why}")),
     }
 }
@@ -115,7 +128,12 @@ fn port_taken_by(member: &MemberSettings) -> Option<String> {
 }
 
 fn free_percent(path: &Path) -> u8 {
-    let Ok(stat) = nix::sys::statvfs::statvfs(path) else { return 100 };
-    let (free, all) = (u128::from(stat.blocks_available()), u128::from(stat.blocks()).max(1));
+    let Ok(stat) = nix::sys::statvfs::statvfs(path) else {
+        return 100;
+    };
+    let (free, all) = (
+        u128::from(stat.blocks_available()),
+        u128::from(stat.blocks()).max(1),
+    );
     u8::try_from(free * 100 / all).unwrap_or(100)
 }

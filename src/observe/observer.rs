@@ -33,7 +33,11 @@ pub struct Over;
 impl Observer {
     /// Waits until a life is known.
     pub(super) async fn life(&mut self) -> Result<Incarnation, Over> {
-        let known = self.life.wait_for(Option::is_some).await.map_err(|_| Over)?;
+        let known = self
+            .life
+            .wait_for(Option::is_some)
+            .await
+            .map_err(|_| Over)?;
         known.clone().ok_or(Over)
     }
 

@@ -104,7 +104,10 @@ impl Probe {
             }
             sleep(match question {
                 ProbeKind::Login => LOGINS.max(self.interval),
-                ProbeKind::Ping | ProbeKind::LocalWrite | ProbeKind::Heartbeat | ProbeKind::Disk => self.interval,
+                ProbeKind::Ping
+                | ProbeKind::LocalWrite
+                | ProbeKind::Heartbeat
+                | ProbeKind::Disk => self.interval,
             })
             .await;
         }

@@ -39,7 +39,9 @@ impl Hooks {
         from: Option<Side>,
         to: Side,
     ) -> Result<Brought, ActionError> {
-        let Some(programs) = self.programs.get(&event) else { return Ok(Brought::Nothing) };
+        let Some(programs) = self.programs.get(&event) else {
+            return Ok(Brought::Nothing);
+        };
         let context = HookContext {
             event,
             op,

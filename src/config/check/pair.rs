@@ -187,7 +187,6 @@ fn policy(
                 .window
                 .map_or(Duration::from_hours(1), |span| span.get()),
         },
-        events: said.events,
         endpoint: endpoint::policy(said.endpoint.as_ref()),
         gating_hooks: said.hooks.gating.clone(),
         app: said.app.is_some(),

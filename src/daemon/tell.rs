@@ -1,0 +1,90 @@
+//! What a decision is told to: the journal, the history, the report, the service manager, the ledger.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+use super::history::History;
+use super::journal::Journal;
+use super::keep::Shared;
+use super::report::{report, summary};
+use super::systemd::Notify;
+use crate::control::report::PairReport;
+use crate::decide::{self, Decision};
+use crate::model::action::Step;
+use crate::model::facts::Facts;
+use crate::model::policy::Policy;
+use crate::store::ledger::Ledger;
+
+/// The one line of each pair, for `STATUS=`.
+pub(super) type Statuses = Arc<Mutex<BTreeMap<String, String>>>;
+
+/// Tells of one pair.
+pub(super) struct Teller {
+    pair: String,
+    journal: Journal,
+    history: History,
+    ledger: Option<Ledger>,
+    report: watch::Sender<Arc<PairReport>>,
+    notify: Arc<Notify>,
+    statuses: Statuses,
+}
+
+impl Teller {
+    pub(super) fn new(
+        pair: String,
+        ledger: Option<Ledger>,
+        report: watch::Sender<Arc<PairReport>>,
+        shared: &Shared,
+    ) -> Self {
+        Self {
+            journal: Journal::new(pair.clone()),
+            history: History::default(),
+            ledger,
+            report,
+            notify: shared.notify.clone(),
+            statuses: shared.statuses.clone(),
+            pair,
+        }
+    }
+
+    /// The begin record: written before the first effect, not synced.
+    pub(super) fn begun(&mut self, policy: &Policy, facts: &Facts, step: &Step) {
+        if let Some(Err(error)) = self.ledger.as_mut().map(|ledger| ledger.append(step)) {
+            tracing::warn!(%error, "the begin record was not written");
+        }
+        if let Some(line) = self.journal.begun(policy, step, facts.now) {
+            line.emit();
+        }
+        self.history.begun(step, facts.now);
+    }
+
+    /// What changed with this decision.
+    pub(super) fn decided(&mut self, policy: &Policy, facts: &Facts, decision: &Decision) {
+        self.notify.fed(facts.now);
+        for line in self.journal.turn(policy, facts, decision) {
+            line.emit();
+        }
+        self.history.turn(policy, facts, decision);
+        let explanation = decide::explain(policy, &decision.memory, facts);
+        let new = report(policy, facts, decision, explanation, &self.history);
+        self.status(&summary(&new));
+        self.report.send_if_modified(|told| {
+            let changed = **told != new;
+            if changed {
+                *told = Arc::new(new);
+            }
+            changed
+        });
+    }
+
+    fn status(&self, line: &str) {
+        let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+        if statuses.get(&self.pair).is_none_or(|told| told != line) {
+            statuses.insert(self.pair.clone(), line.to_owned());
+            let lines: Vec<&str> = statuses.values().map(String::as_str).collect();
+            self.notify.status(&lines.join("; "));
+        }
+    }
+}
