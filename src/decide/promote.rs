@@ -43,7 +43,12 @@ pub(super) fn steps(turn: &mut Turn<'_>, promotion: &Promotion) -> Progress {
     if !fenced(turn, old) {
         return Progress::Going;
     }
-    turn.act(Action::DestroyClients { side: old });
+    let destroyed = turn
+        .work(Some(old))
+        .done_since(ActionKind::DestroyClients, promotion.since);
+    if destroyed.is_none() {
+        turn.act(Action::DestroyClients { side: old });
+    }
     let Some(look) = turn.server(to) else {
         return Progress::Going;
     };
