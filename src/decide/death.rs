@@ -35,6 +35,13 @@ pub(super) enum Verdict {
     HostStalled,
 }
 
+/// Remembers when commits were last seen to wait for the reader.
+pub(super) fn note_waiting(turn: &mut Turn<'_>, writer: Side) {
+    if let Some(look) = turn.server(writer).filter(|look| look.semi_sync.waiting) {
+        turn.memory.waited_at = look.at;
+    }
+}
+
 /// Judges the writer.
 pub(super) fn verdict(turn: &Turn<'_>, writer: Side) -> Verdict {
     let Some(process) = turn.process(writer) else {
@@ -101,13 +108,14 @@ impl Hang<'_, '_> {
         let ping = self.stuck_for(&probes.ping);
         let local = self.stuck_for(&probes.local_write);
         let heartbeat = self.stuck_for(&probes.heartbeat);
+        let unexplained = self.turn.now().since(self.turn.memory.waited_at);
         let limit = self.turn.policy.hang.limit;
         let longest = ping.max(local).max(heartbeat);
         if longest < limit {
             return None;
         }
         if heartbeat >= limit && local < limit && ping < limit {
-            return self.only_heartbeat_stuck(&probes.heartbeat, heartbeat);
+            return self.only_heartbeat_stuck(&probes.heartbeat, heartbeat, unexplained);
         }
         if local >= limit && ping < limit {
             if let Some(holder) = self.blocker() {
@@ -121,7 +129,12 @@ impl Hang<'_, '_> {
     }
 
     /// Its binary log or the acknowledgement.
-    fn only_heartbeat_stuck(&self, heartbeat: &ProbeFact, stuck_for: Duration) -> Option<Verdict> {
+    fn only_heartbeat_stuck(
+        &self,
+        heartbeat: &ProbeFact,
+        stuck_for: Duration,
+        unexplained: Duration,
+    ) -> Option<Verdict> {
         // Only a look that was sent while the heartbeat hung tells what it waits for.
         let look = self
             .turn
@@ -131,6 +144,10 @@ impl Hang<'_, '_> {
         }
         if let Some(holder) = self.blocker() {
             return Some(Verdict::Blocked(holder));
+        }
+        // Its acknowledgement came a moment ago, and its answer is on the way.
+        if unexplained < self.turn.policy.hang.limit {
+            return None;
         }
         self.all_stuck(stuck_for)
     }

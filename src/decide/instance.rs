@@ -41,6 +41,9 @@ fn note_life(turn: &mut Turn<'_>, side: Side) {
         turn.memory.lives_since[side] = turn.now();
         turn.memory.durable.lives[side] = life;
     }
+    if turn.server(side).is_some() {
+        turn.memory.starts[side].in_vain = 0;
+    }
     if turn.memory.starts[side].count > 0 && turn.server(side).is_some() {
         if turn.lives_for(side) >= GOOD_LIFE {
             turn.memory.starts[side].count = 0;
@@ -99,14 +102,11 @@ fn start(
         return;
     }
     let next = turn.memory.starts[side].next();
-    if turn.memory.starts[side].count > 1 {
+    let in_vain = turn.memory.starts[side].in_vain;
+    if in_vain > 0 {
         let words = instance.last_words.join("\n");
-        let count = turn.memory.starts[side].count;
-        turn.find_at(
-            side,
-            Kind::ServerDoesNotStart,
-            format!("{count} starts in a row\n{words}"),
-        );
+        let detail = format!("{in_vain} starts without an answer\n{words}");
+        turn.find_at(side, Kind::ServerDoesNotStart, detail.trim_end());
     }
     if next > turn.now() {
         turn.wake(next);
@@ -119,6 +119,7 @@ fn start(
     };
     if turn.act(Action::Start { side, role }) {
         turn.memory.starts[side].count += 1;
+        turn.memory.starts[side].in_vain += 1;
         turn.memory.starts[side].last = turn.now();
     }
 }

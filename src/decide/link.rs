@@ -128,6 +128,9 @@ fn receiver(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatu
         return;
     }
     if link.receiver != Receiver::Stopped {
+        if link.receiver == Receiver::Running {
+            turn.memory.restarts[side].receiver = 0;
+        }
         return;
     }
     // On MariaDB a start with both threads stopped asks anew from what was executed; what was only
@@ -136,13 +139,9 @@ fn receiver(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatu
     let unapplied = !look.executed.contains(&link.received);
     if both_stopped && unapplied {
         repoint(turn, side, look, link);
-    } else if budget(
-        turn,
-        side,
-        ActionKind::StartReceiver,
-        link.receiver_error.is_some(),
-    ) {
-        turn.act(Action::StartReceiver { side });
+    } else {
+        let error = link.receiver_error.is_some();
+        start(turn, Action::StartReceiver { side }, error);
     }
 }
 
@@ -155,25 +154,23 @@ fn applier(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatus
         return;
     }
     if link.applier {
+        // It may stop at the same event again: only one that gets ahead has recovered.
+        if link.receiver == Receiver::Running && look.executed.contains(&link.received) {
+            turn.memory.restarts[side].applier = 0;
+        }
         return;
     }
     let lost_at_start = turn.is_mariadb()
         && link.receiver == Receiver::Stopped
         && !look.executed.contains(&link.received);
-    if !lost_at_start
-        && budget(
-            turn,
-            side,
-            ActionKind::StartApplier,
-            link.applier_error.is_some(),
-        )
-    {
-        turn.act(Action::StartApplier { side });
+    if !lost_at_start {
+        let error = link.applier_error.is_some();
+        start(turn, Action::StartApplier { side }, error);
     }
 }
 
-/// A thread that stopped with an error is started again after a while that grows with each try in vain;
-/// one that stopped without an error, at once.
+/// A thread that stopped without an error is started again at once; one with an error after a wait that
+/// doubles with each try in vain, from a quarter of a second to a minute.
 fn budget(turn: &mut Turn<'_>, side: Side, kind: ActionKind, error: bool) -> bool {
     if !error {
         return true;
@@ -181,7 +178,27 @@ fn budget(turn: &mut Turn<'_>, side: Side, kind: ActionKind, error: bool) -> boo
     let Some(last) = turn.work(Some(side)).ended_at(kind) else {
         return true;
     };
-    let wait = Duration::from_secs(10);
+    let wait = Duration::from_millis(250)
+        .saturating_mul(1 << (*restarts(turn, side, kind)).min(8))
+        .min(Duration::from_secs(60));
     turn.wake(last + wait);
     turn.now() >= last + wait
+}
+
+fn restarts<'t>(turn: &'t mut Turn<'_>, side: Side, kind: ActionKind) -> &'t mut u32 {
+    let restarts = &mut turn.memory.restarts[side];
+    match kind {
+        ActionKind::StartApplier => &mut restarts.applier,
+        _ => &mut restarts.receiver,
+    }
+}
+
+/// Starts a thread again, and counts the tries of one that has an error.
+fn start(turn: &mut Turn<'_>, action: Action, error: bool) {
+    let (Some(side), kind) = (action.side(), action.kind()) else {
+        return;
+    };
+    if budget(turn, side, kind, error) && turn.act(action) && error {
+        *restarts(turn, side, kind) += 1;
+    }
 }

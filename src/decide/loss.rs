@@ -1,12 +1,13 @@
 //! The writer is gone: may its standby take over, or must the same server come back?
 
-use crate::model::action::{Action, ActionKind, Brought};
+use crate::model::action::{Action, ActionError, ActionKind, Brought};
 use crate::model::finding::Kind;
 use crate::model::gtid::GtidSet;
 use crate::model::link::Receiver;
 use crate::model::member::Side;
 use crate::model::memory::Why;
 use crate::model::policy::{Automation, Durability};
+use crate::model::process::ProcessState;
 use crate::model::server::ServerFact;
 
 use super::death::{self, Verdict};
@@ -29,8 +30,10 @@ pub(super) enum Answer {
     Hold(Why),
 }
 
-/// As often a dead writer is started again in place before the pair holds.
+/// As often a dead writer is started again in place without an answer before the pair holds.
 const STARTS_IN_PLACE: u32 = 2;
+/// As often a walk through the dead writer's files is tried.
+const WALKS: u32 = 4;
 
 /// Answers the verdict on the writer.
 pub(super) fn answer(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) -> Answer {
@@ -130,10 +133,12 @@ fn in_place(turn: &mut Turn<'_>, writer: Side, why: String) -> Answer {
     if !turn.is_dead(writer) {
         return Answer::Leave(why);
     }
-    let starts = turn.memory.starts[writer].count;
-    if starts >= STARTS_IN_PLACE && !turn.lives(writer) {
+    let starts = turn.memory.starts[writer].in_vain;
+    if starts >= STARTS_IN_PLACE {
         return Answer::Hold(Why::WriterDoesNotStart {
-            reason: format!("{why}; started {starts} times in vain"),
+            reason: format!(
+                "{why}; started {starts} times without an answer; dualmasterctl ack tries again"
+            ),
         });
     }
     Answer::Restart(why)
@@ -165,12 +170,16 @@ fn within_max_lag(turn: &Turn<'_>, standby: Side, look: &ServerFact) -> bool {
 
 /// The file rule: the dead server's own files tell whether the standby lacks anything.
 fn by_files(turn: &mut Turn<'_>, writer: Side, look: &ServerFact, by_order: bool) -> Answer {
-    let Some(life) = turn
-        .process(writer)
-        .and_then(|process| process.incarnation.clone())
-    else {
+    let Some(process) = turn.process(writer) else {
+        return Answer::Wait;
+    };
+    let Some(life) = process.incarnation.clone() else {
         return in_place(turn, writer, "nothing is known of its last life".into());
     };
+    if process.state != ProcessState::Gone {
+        // It may still be writing out what it has.
+        return Answer::Wait;
+    }
     if look
         .link
         .as_ref()
@@ -206,6 +215,7 @@ fn by_files(turn: &mut Turn<'_>, writer: Side, look: &ServerFact, by_order: bool
             format!("its files could not be compared: {why}"),
         ),
         None => {
+            turn.hurry = true;
             turn.find_at(
                 writer,
                 Kind::NotInSync,
@@ -251,6 +261,8 @@ fn walked(
     match &outcome.result {
         Ok(Brought::Lacking(lacking)) => Some(Ok(lacking.subtract(known))),
         Ok(_) => None,
-        Err(error) => Some(Err(error.to_string())),
+        Err(error @ ActionError::Refused(_)) => Some(Err(error.to_string())),
+        Err(error) if outcome.failures >= WALKS => Some(Err(error.to_string())),
+        Err(_) => None,
     }
 }

@@ -43,7 +43,6 @@ pub(super) fn steps(turn: &mut Turn<'_>, promotion: &Promotion) -> Progress {
     if !fenced(turn, old) {
         return Progress::Going;
     }
-    turn.act(Action::DestroyClients { side: old });
     let Some(look) = turn.server(to) else {
         return Progress::Going;
     };

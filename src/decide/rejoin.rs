@@ -41,8 +41,11 @@ pub(super) fn may_start(turn: &Turn<'_>, side: Side) -> bool {
 }
 
 fn cut(turn: &mut Turn<'_>, side: Side, mut rejoin: Rejoin) {
+    // A daemon that was not there when it died does not know its last life: the cut itself compares it
+    // with the pid file, and refuses another one.
     let gone = turn.process(side).is_some_and(|process| {
-        process.state == ProcessState::Gone && process.incarnation.as_ref() == Some(&rejoin.life)
+        let life = process.incarnation.as_ref();
+        process.state == ProcessState::Gone && life.is_none_or(|life| *life == rejoin.life)
     });
     // The writer's applier stays stopped before the proof: a ghost would be replicated without any error.
     let gated = turn.link(side.peer()).is_none_or(|link| !link.applier);

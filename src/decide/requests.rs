@@ -2,7 +2,7 @@
 
 use crate::model::action::OpId;
 use crate::model::member::Side;
-use crate::model::memory::{Held, Pause, PausedBy, Promotion, Stage, State, Switch};
+use crate::model::memory::{Held, Pause, PausedBy, Promotion, Stage, Starts, State, Switch};
 use crate::model::request::{Granted, Guard, Refusal, Reply, Request, Thread, Verb};
 
 use super::guard;
@@ -82,6 +82,9 @@ fn grant(turn: &mut Turn<'_>, request: &Request) -> Result<Granted, Refusal> {
                 .iter_mut()
                 .filter(|change| !change.acked);
             let count = changes.map(|change| change.acked = true).count();
+            for side in Side::BOTH {
+                turn.memory.starts[side] = Starts::default();
+            }
             granted(format!("{count} role changes acknowledged"))
         }
         Verb::Hold {

@@ -7,6 +7,7 @@ use crate::model::finding::Kind;
 use crate::model::link::Receiver;
 use crate::model::member::Side;
 use crate::model::memory::Earning;
+use crate::model::process::ProcessState;
 use crate::model::server::ServerFact;
 use crate::model::time::Timestamp;
 
@@ -17,8 +18,12 @@ use super::turn::Turn;
 
 /// What is armed must prove itself within this, or writes have waited long enough.
 const PROOF: Duration = Duration::from_millis(1_500);
-/// After a proof that stayed out.
+/// After a proof that stayed out; doubled with each one in a row, as each makes writes wait.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_secs(5);
+/// The longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// A look at the reader that is older than this does not show that it could acknowledge now.
+const FRESH: Duration = Duration::from_secs(1);
 /// A reader this many transactions behind is not yet worth arming for: every commit would wait for it.
 const NEARLY_CAUGHT_UP: u64 = 200;
 
@@ -33,6 +38,9 @@ pub(super) fn steps(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) {
     }
     if let Some(why) = why_not(turn, writer, verdict) {
         give_up(turn, reader, &why);
+        if *verdict == Verdict::ReaderIll {
+            proof_stayed_out(turn, reader);
+        }
     } else if turn
         .register()
         .is_some_and(|register| register.in_sync.is_none())
@@ -157,6 +165,7 @@ fn earn(turn: &mut Turn<'_>, writer: Side) {
             let received = r.asked >= read && Turn::has(r).contains(&position);
             if received && is_armed(turn, &w.semi_sync) {
                 turn.memory.earning = Earning::No;
+                turn.memory.unproven = 0;
                 turn.memory.durable.line[reader] =
                     turn.made_by(reader, &r.executed.union(&w.executed));
                 let life = r.incarnation.clone();
@@ -180,6 +189,7 @@ fn begin(turn: &mut Turn<'_>, writer: Side, w: &ServerFact, r: &ServerFact) {
         w.semi_sync.available && r.semi_sync.replica_on && w.strict && r.strict && r.logs_updates;
     if ready
         && settings
+        && is_fresh(turn, writer.peer())
         && turn.act(Action::ArmSource {
             side: writer,
             timeout_ms: ack_timeout(turn),
@@ -225,15 +235,36 @@ fn expire(turn: &mut Turn<'_>, since: Timestamp) {
         turn.wake(end);
         return;
     }
-    let until = turn.now() + PAUSE_AFTER_FAILURE;
-    turn.memory.earning = Earning::Waiting { until };
-    turn.wake(until);
     if let Some(reader) = turn.memory.writer().map(Side::peer) {
-        turn.find_at(
-            reader,
-            Kind::NotInSync,
-            "no acknowledgement came back: its receiver is restarted",
-        );
-        turn.act(Action::StopReceiver { side: reader });
+        turn.find_at(reader, Kind::NotInSync, "no acknowledgement came back");
+        proof_stayed_out(turn, reader);
     }
+}
+
+/// A link may look green and acknowledge nothing: its receiver is started anew, and is tried again later.
+fn proof_stayed_out(turn: &mut Turn<'_>, reader: Side) {
+    if !matches!(turn.memory.earning, Earning::Waiting { .. }) {
+        let doublings = turn.memory.unproven.min(10);
+        turn.memory.unproven += 1;
+        let pause = PAUSE_AFTER_FAILURE.saturating_mul(1 << doublings);
+        let until = turn.now() + pause.min(LONGEST_PAUSE);
+        turn.memory.earning = Earning::Waiting { until };
+        turn.wake(until);
+        let keeps_applying = turn.link(reader).is_some_and(|link| link.applier);
+        if keeps_applying && is_fresh(turn, reader) {
+            turn.act(Action::StopReceiver { side: reader });
+        }
+    }
+}
+
+/// The reader answered a moment ago, and nothing says that it does not answer now.
+fn is_fresh(turn: &Turn<'_>, reader: Side) -> bool {
+    let member = turn.member(reader);
+    let asked = turn.server(reader).map(|look| look.asked);
+    let running = turn
+        .process(reader)
+        .is_some_and(|process| process.state == ProcessState::Running);
+    running
+        && member.server_error.is_none()
+        && asked.is_some_and(|asked| turn.now().since(asked) <= FRESH)
 }

@@ -250,6 +250,7 @@ fn serving(turn: &mut Turn<'_>) -> bool {
             return false;
         }
     };
+    death::note_waiting(turn, writer);
     let verdict = death::verdict(turn, writer);
     turn.wake(death::next_judgement(turn, writer));
     name_verdict(turn, writer, &verdict);

@@ -50,13 +50,15 @@ pub enum Action {
     Kill { side: Side, life: Incarnation },
     /// Give up every TCP connection of clients to this server, so that nobody waits for a dying process.
     DestroyClients { side: Side },
-    /// Ask the dead server's files which transactions they hold beyond `known`.
+    /// Ask the dead server's files which transactions they hold beyond `known`. Fails while its process
+    /// is still there.
     Walk {
         side: Side,
         life: Incarnation,
         known: GtidSet,
     },
-    /// Save, then cut off the dead server's binary log whatever it holds beyond `known`.
+    /// Save, then cut off the dead server's binary log whatever it holds beyond `known`. Refused where
+    /// the pid file names another life: somebody started the server since.
     Cut {
         side: Side,
         life: Incarnation,

@@ -20,6 +20,16 @@ pub struct Memory {
     pub state: State,
     /// How far in_sync has been earned.
     pub earning: Earning,
+    /// Proofs of in_sync that stayed out, in a row.
+    #[serde(default)]
+    pub unproven: u32,
+    /// When commits of the writer were last seen to wait for an acknowledgement: a heartbeat that hung
+    /// until then was explained by it.
+    #[serde(default)]
+    pub waited_at: Timestamp,
+    /// Restarts of threads that had stopped with an error, in a row.
+    #[serde(default)]
+    pub restarts: Both<Restarts>,
     /// Since when the life that [`Durable::lives`] names has been seen.
     pub lives_since: Both<Timestamp>,
     /// How often each member was started without success or died soon after, in a row.
@@ -269,10 +279,22 @@ pub enum Earning {
 /// Starts of one member in a row.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Starts {
-    /// How many.
+    /// How many whose life did not last.
     pub count: u32,
+    /// How many since it last answered.
+    #[serde(default)]
+    pub in_vain: u32,
     /// The last one.
     pub last: Timestamp,
+}
+
+/// How often each thread of a member's link was restarted after an error since it last ran.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restarts {
+    /// The receiver.
+    pub receiver: u32,
+    /// The applier.
+    pub applier: u32,
 }
 
 impl Starts {
@@ -296,6 +318,9 @@ impl Memory {
             durable,
             state: State::Settling { since: now },
             earning: Earning::No,
+            unproven: 0,
+            waited_at: Timestamp::BOOT,
+            restarts: Both::default(),
             lives_since: Both::default(),
             starts: Both::default(),
             healthy_since: None,

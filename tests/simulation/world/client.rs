@@ -1,0 +1,177 @@
+//! Clients that write through the endpoint and remember what was acknowledged.
+
+use dualmasterd::model::incarnation::Incarnation;
+use dualmasterd::model::member::Side;
+
+use super::server::{Content, Entry, Phase, Session, Waiting};
+use super::{Event, MS, Time, World};
+
+/// Time between two writes of one client.
+const PACE: Time = 25 * MS;
+/// After an error.
+const RETRY: Time = 10 * MS;
+
+#[derive(Debug, Clone, Default)]
+pub struct Client {
+    session: Option<(Side, Incarnation)>,
+    /// The write that waits for its answer.
+    busy: Option<u64>,
+    /// No longer writes.
+    pub quiet: bool,
+}
+
+impl World {
+    /// The client's next write.
+    pub fn client(&mut self, number: usize) {
+        let client = &self.clients[number];
+        if client.busy.is_some() || client.quiet {
+            return;
+        }
+        let side = match &client.session {
+            Some((side, _)) => *side,
+            None => {
+                let target = self
+                    .endpoint
+                    .writer
+                    .filter(|side| self.servers[*side].answers());
+                let Some(side) = target else {
+                    self.after(RETRY, Event::Client(number));
+                    return;
+                };
+                let life = self.servers[side]
+                    .life
+                    .as_ref()
+                    .map(|life| life.incarnation.clone());
+                self.clients[number].session = life.map(|life| (side, life));
+                side
+            }
+        };
+        self.written += 1;
+        let write = self.written;
+        self.clients[number].busy = Some(write);
+        if self.servers[side]
+            .life
+            .as_ref()
+            .is_some_and(|life| life.frozen)
+        {
+            // It hangs until the server goes on or ends.
+            return;
+        }
+        if !self.writes(side, Content::Write(write), Session::Client(number)) {
+            self.fails(number);
+        }
+    }
+
+    /// A write on an ordinary account. Returns whether it was taken.
+    pub fn writes(&mut self, side: Side, content: Content, session: Session) -> bool {
+        let may = self.servers[side]
+            .life
+            .as_ref()
+            .is_some_and(|life| life.writable && life.phase == Phase::Up);
+        if !may {
+            return false;
+        }
+        self.commits(side, content, session);
+        true
+    }
+
+    /// Into the binary log, then waiting or answered.
+    pub fn commits(&mut self, side: Side, content: Content, session: Session) {
+        let server = &mut self.servers[side];
+        let entry = Entry {
+            txn: server.next_name(),
+            content,
+        };
+        let Some(life) = &mut server.life else { return };
+        let waits = life.source_on && life.source_status && session != Session::Nobody;
+        let (timeout, incarnation) = (life.timeout_ms, life.incarnation.clone());
+        if waits {
+            life.waiting.push_back(Waiting {
+                entry: entry.clone(),
+                session,
+            });
+        }
+        server.log(entry.clone(), !waits);
+        if waits {
+            self.after(
+                timeout.saturating_mul(MS).min(1 << 50),
+                Event::AckTimeout(side, incarnation, entry.txn),
+            );
+        } else {
+            self.answered(side, &entry, session);
+        }
+        self.ship_soon(side.peer());
+    }
+
+    /// The server said OK.
+    pub fn answered(&mut self, side: Side, entry: &Entry, session: Session) {
+        match session {
+            Session::Client(number) => {
+                self.clients[number].busy = None;
+                if let Content::Write(write) = entry.content {
+                    self.acknowledged.insert(write);
+                    self.last_ack = self.now;
+                    self.check_ack(side);
+                }
+                let wait = self.rng.within(PACE / 2, PACE * 2);
+                self.after(wait, Event::Client(number));
+            }
+            Session::Heartbeat => self.beat_answered(side, true),
+            Session::Nobody => {}
+        }
+    }
+
+    /// The client hears an error, or nothing any more, and connects anew.
+    fn fails(&mut self, number: usize) {
+        self.clients[number].busy = None;
+        self.clients[number].session = None;
+        self.after(RETRY, Event::Client(number));
+    }
+
+    /// Every session at this server ends.
+    pub fn sessions_end(&mut self, side: Side) -> u32 {
+        let mut ended = 0;
+        for number in 0..self.clients.len() {
+            let client = &self.clients[number];
+            if client.session.as_ref().is_some_and(|(at, _)| *at == side) {
+                ended += 1;
+                let busy = client.busy.is_some();
+                self.clients[number].busy = None;
+                self.clients[number].session = None;
+                if busy {
+                    self.after(RETRY, Event::Client(number));
+                }
+            }
+        }
+        ended
+    }
+
+    /// Writes that were sent while the server was frozen are executed now.
+    pub fn thawed_sessions(&mut self, side: Side) {
+        for number in 0..self.clients.len() {
+            let client = &self.clients[number];
+            let here = client.session.as_ref().is_some_and(|(at, _)| *at == side);
+            let waits = self.servers[side].life.as_ref().is_some_and(|life| {
+                life.waiting
+                    .iter()
+                    .any(|waiting| waiting.session == Session::Client(number))
+            });
+            if let Some(write) = client.busy.filter(|_| here && !waits)
+                && !self.writes(side, Content::Write(write), Session::Client(number))
+            {
+                self.fails(number);
+            }
+        }
+    }
+
+    /// Lets the clients write again.
+    pub fn clients_write(&mut self, write: bool) {
+        for number in 0..self.clients.len() {
+            let was_quiet = self.clients[number].quiet;
+            self.clients[number].quiet = !write;
+            if was_quiet && write && self.clients[number].busy.is_none() {
+                self.after(MS, Event::Client(number));
+            }
+        }
+    }
+}

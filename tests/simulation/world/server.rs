@@ -1,0 +1,303 @@
+//! One server: the files that survive its process, and the life of the process.
+//!
+//! Both families' traps are here: what a plain start brings back, what a start of a thread throws
+//! away, who waits for whom.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use dualmasterd::model::gtid::{Gtid, GtidSet, Origin, Uuid};
+use dualmasterd::model::incarnation::Incarnation;
+use dualmasterd::model::link::{Receiver, ThreadError};
+use dualmasterd::model::member::Side;
+use dualmasterd::model::server::{ENDLESS_MS, Family, HeartbeatRow};
+
+use crate::support::server_id;
+
+/// One transaction by name. MySQL counts per server, MariaDB per pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Txn {
+    pub origin: Side,
+    pub number: u64,
+}
+
+/// What a transaction does. Two contents under one name are a divergence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// A client's write with its unique number.
+    Write(u64),
+    /// A heartbeat.
+    Beat(HeartbeatRow),
+    /// Something written past the daemon, with its unique number.
+    Stray(u64),
+    /// Nothing.
+    Empty,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    pub txn: Txn,
+    pub content: Content,
+}
+
+/// Who wrote, and hears of the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Session {
+    Client(usize),
+    Heartbeat,
+    Nobody,
+}
+
+/// A commit that waits for its acknowledgement.
+#[derive(Debug, Clone)]
+pub struct Waiting {
+    pub entry: Entry,
+    pub session: Session,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// It starts: nobody can log in.
+    Booting,
+    /// It serves.
+    Up,
+    /// It was told to stop: nobody can log in.
+    Stopping,
+}
+
+/// A running process.
+#[derive(Debug, Clone)]
+pub struct Life {
+    pub incarnation: Incarnation,
+    pub phase: Phase,
+    /// SIGSTOPped.
+    pub frozen: bool,
+    pub writable: bool,
+    /// Opened by somebody else than the daemon.
+    pub opened_by_hand: bool,
+    pub source_on: bool,
+    pub source_status: bool,
+    pub timeout_ms: u64,
+    pub receiver: Receiver,
+    pub receiver_error: Option<ThreadError>,
+    pub applier: bool,
+    pub applier_error: Option<ThreadError>,
+    /// When the receiver connected, in microseconds.
+    pub connected_at: u64,
+    /// The connection is green and acknowledges nothing.
+    pub mute: bool,
+    pub waiting: VecDeque<Waiting>,
+    /// The peer's receiver counts as a semi-sync client until then, in microseconds.
+    pub client_until: u64,
+    pub events_on: bool,
+    /// Where in the peer's binary log the receiver stands.
+    pub cursor: usize,
+}
+
+pub struct Server {
+    pub family: Family,
+    pub side: Side,
+    pub datadir: bool,
+    pub config: bool,
+    pub accounts: bool,
+    pub link: bool,
+    /// The last life ended in order: its binary log has no IN_USE flag.
+    pub clean: bool,
+    pub binlog: Vec<Entry>,
+    pub has: BTreeMap<Txn, Content>,
+    pub relay: VecDeque<Entry>,
+    /// As the server reports it.
+    pub executed: GtidSet,
+    /// As the server reports it.
+    pub received: GtidSet,
+    pub life: Option<Life>,
+    /// What its pid file says.
+    pub last_life: Option<Incarnation>,
+    /// The heartbeat table.
+    pub beats: BTreeMap<u32, HeartbeatRow>,
+    /// The highest number of each origin in the binary log.
+    top: BTreeMap<Side, u64>,
+}
+
+impl Server {
+    pub fn new(family: Family, side: Side) -> Self {
+        Self {
+            family,
+            side,
+            datadir: false,
+            config: false,
+            accounts: false,
+            link: false,
+            clean: true,
+            binlog: Vec::new(),
+            has: BTreeMap::new(),
+            relay: VecDeque::new(),
+            executed: GtidSet::new(),
+            received: GtidSet::new(),
+            life: None,
+            last_life: None,
+            beats: BTreeMap::new(),
+            top: BTreeMap::new(),
+        }
+    }
+
+    /// It can execute statements now.
+    pub fn works(&self) -> bool {
+        self.life.as_ref().is_some_and(|life| !life.frozen)
+    }
+
+    /// One can log in now.
+    pub fn answers(&self) -> bool {
+        self.works()
+            && self
+                .life
+                .as_ref()
+                .is_some_and(|life| life.phase == Phase::Up)
+    }
+
+    pub fn uuid(side: Side) -> Uuid {
+        Uuid([u8::try_from(server_id(side)).expect("small"); 16])
+    }
+
+    fn insert(family: Family, set: &mut GtidSet, txn: Txn) {
+        match family {
+            Family::Mysql => set.insert(Gtid {
+                origin: Origin::Mysql {
+                    uuid: Self::uuid(txn.origin),
+                    tag: None,
+                },
+                number: txn.number,
+            }),
+            Family::Mariadb => set.insert_through(Gtid {
+                origin: Origin::Mariadb {
+                    domain: 0,
+                    server: server_id(txn.origin),
+                },
+                number: txn.number,
+            }),
+        }
+    }
+
+    /// The names of these transactions as a set of this family.
+    pub fn set<'e>(&self, entries: impl IntoIterator<Item = &'e Entry>) -> GtidSet {
+        let mut set = GtidSet::new();
+        for entry in entries {
+            Self::insert(self.family, &mut set, entry.txn);
+        }
+        set
+    }
+
+    pub fn next_name(&self) -> Txn {
+        let top = match self.family {
+            Family::Mysql => self.top.get(&self.side).copied(),
+            Family::Mariadb => self.top.values().max().copied(),
+        };
+        Txn {
+            origin: self.side,
+            number: top.unwrap_or(0) + 1,
+        }
+    }
+
+    /// The highest sequence number in the binary log (MariaDB).
+    pub fn sequence(&self) -> u64 {
+        self.top.values().max().copied().unwrap_or(0)
+    }
+
+    /// Into the binary log; MySQL counts it as executed only once it is committed.
+    pub fn log(&mut self, entry: Entry, committed: bool) {
+        if committed || self.family == Family::Mariadb {
+            Self::insert(self.family, &mut self.executed, entry.txn);
+        }
+        if committed {
+            self.show(&entry);
+        }
+        self.note(&entry);
+        self.has.insert(entry.txn, entry.content.clone());
+        self.binlog.push(entry);
+    }
+
+    pub fn committed(&mut self, entry: &Entry) {
+        Self::insert(self.family, &mut self.executed, entry.txn);
+        self.show(entry);
+    }
+
+    fn note(&mut self, entry: &Entry) {
+        let top = self.top.entry(entry.txn.origin).or_default();
+        *top = (*top).max(entry.txn.number);
+    }
+
+    /// Its rows become visible.
+    fn show(&mut self, entry: &Entry) {
+        if let Content::Beat(row) = &entry.content {
+            self.beats.insert(row.server_id, row.clone());
+        }
+    }
+
+    /// Into the relay log.
+    pub fn receive(&mut self, entry: Entry) {
+        Self::insert(self.family, &mut self.received, entry.txn);
+        self.relay.push_back(entry);
+    }
+
+    pub fn has_or_received(&self, txn: Txn) -> bool {
+        self.has.contains_key(&txn) || self.relay.iter().any(|entry| entry.txn == txn)
+    }
+
+    /// The relay logs are deleted.
+    pub fn purge_relay(&mut self) -> Vec<Entry> {
+        let lost = self.relay.drain(..).collect();
+        self.received = GtidSet::new();
+        lost
+    }
+
+    /// Drops the binary log's entries from `first` on.
+    pub fn truncate(&mut self, first: usize) -> Vec<Entry> {
+        let removed = self.binlog.split_off(first);
+        for entry in &removed {
+            self.has.remove(&entry.txn);
+        }
+        self.rescan();
+        removed
+    }
+
+    /// A start: whatever the binary log holds is committed, ghosts included.
+    pub fn rescan(&mut self) {
+        self.executed = GtidSet::new();
+        self.top.clear();
+        self.beats.clear();
+        for entry in std::mem::take(&mut self.binlog) {
+            self.committed(&entry);
+            self.note(&entry);
+            self.binlog.push(entry);
+        }
+    }
+
+    pub fn boot(&mut self, incarnation: Incarnation) {
+        self.rescan();
+        if self.family == Family::Mariadb {
+            // Gtid_IO_Pos is empty until a start, which throws the files away.
+            self.received = GtidSet::new();
+        }
+        self.last_life = Some(incarnation.clone());
+        self.life = Some(Life {
+            incarnation,
+            phase: Phase::Booting,
+            frozen: false,
+            writable: false,
+            opened_by_hand: false,
+            source_on: false,
+            source_status: false,
+            timeout_ms: ENDLESS_MS,
+            receiver: Receiver::Stopped,
+            receiver_error: None,
+            applier: false,
+            applier_error: None,
+            connected_at: 0,
+            mute: false,
+            waiting: VecDeque::new(),
+            client_until: 0,
+            events_on: false,
+            cursor: 0,
+        });
+        self.clean = false;
+    }
+}
