@@ -135,7 +135,9 @@ impl Hands {
                 semi_sync::set_ack_timeout(&self.servers[*side], *timeout_ms).await
             }
             Action::Point { side } => link::point(&self.servers[*side]).await,
-            Action::StartReceiver { side } => link::start_receiver(&self.servers[*side]).await,
+            Action::StartReceiver { side } => {
+                link::start_receiver(&self.servers[*side], &self.servers[side.peer()]).await
+            }
             Action::StopReceiver { side } => link::stop_receiver(&self.servers[*side]).await,
             Action::StartApplier { side } => link::start_applier(&self.servers[*side]).await,
             Action::StopApplier { side } => link::stop_applier(&self.servers[*side]).await,

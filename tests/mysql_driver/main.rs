@@ -8,6 +8,7 @@ mod pair;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dualmasterd::act::ServerHandle;
 use dualmasterd::act::accounts::{App, bootstrap, create_app};
 use dualmasterd::act::close::{close, open};
 use dualmasterd::act::events::hand_over_events;
@@ -23,6 +24,7 @@ use dualmasterd::mysql::{Account, Session};
 use dualmasterd::model::incarnation::Incarnation;
 use dualmasterd::model::member::Side;
 use dualmasterd::model::probe::ProbeFact;
+use dualmasterd::mysql::accounts::prove_replication;
 use dualmasterd::mysql::look::Looker;
 use dualmasterd::observe::probes::{WriterProbe, spawn_prober};
 use dualmasterd::observe::server::{Steering, spawn_looker};
@@ -45,7 +47,7 @@ async fn mysql() {
 }
 
 async fn all(family: Family, port: u16) {
-    let pair = Pair::start(family, port).await;
+    let mut pair = Pair::start(family, port).await;
     step("bootstrap");
     accounts(&pair).await;
     step("link");
@@ -68,8 +70,16 @@ async fn all(family: Family, port: u16) {
     events(&pair).await;
     step("switchover");
     switchover(&pair).await;
+    step("silent peer");
+    silent_peer(&pair).await;
     step("times of a look");
     times(&pair).await;
+    if family == Family::Mysql {
+        step("link over TLS");
+        link_over_tls(&pair).await;
+    }
+    step("half a transaction");
+    half_a_transaction(&mut pair).await;
 }
 
 fn step(name: &str) {
@@ -344,7 +354,7 @@ async fn relay_logs(pair: &Pair) {
             // Another peer asks for a CHANGE, which would delete them.
             let mut target = b.target().as_ref().clone();
             target.peer.port = 1;
-            let elsewhere = dualmasterd::act::ServerHandle::new(target.into());
+            let elsewhere = ServerHandle::new(target.into());
             let error = point(&elsewhere).await.unwrap_err();
             assert!(matches!(&error, ActionError::Refused(_)), "{error}");
             eprintln!("   {error}");
@@ -655,4 +665,113 @@ async fn times(pair: &Pair) {
             quick[199]
         );
     }
+}
+
+async fn silent_peer(pair: &Pair) {
+    let (a, b) = (&pair.a, &pair.b);
+    a.signal(Signal::SIGSTOP);
+    let began = Instant::now();
+    stop_receiver(&b.handle).await.unwrap();
+    eprintln!(
+        "   receiver of a frozen source stopped in {:?}",
+        began.elapsed()
+    );
+    assert!(began.elapsed() < Duration::from_millis(500));
+    start_receiver(&b.handle, &a.handle).await.unwrap();
+    b.until("connecting", |fact| {
+        fact.link.as_ref().unwrap().receiver == Receiver::Connecting
+    })
+    .await;
+    let began = Instant::now();
+    stop_receiver(&b.handle).await.unwrap();
+    eprintln!("   connecting receiver stopped in {:?}", began.elapsed());
+    a.signal(Signal::SIGCONT);
+    start_receiver(&b.handle, &a.handle).await.unwrap();
+    b.until("running", |fact| {
+        fact.link.as_ref().unwrap().receiver == Receiver::Running
+    })
+    .await;
+}
+
+/// The writer dies while a big transaction is on its way.
+async fn half_a_transaction(pair: &mut Pair) {
+    pair.a
+        .sql(
+            "CREATE TABLE t.big (i INT PRIMARY KEY, b LONGBLOB) ENGINE=InnoDB; \
+             INSERT INTO t.big VALUES (1, REPEAT('x', 1000000))",
+        )
+        .await;
+    let before = pair.a.look().await.executed;
+    pair.b.until_has(&before).await;
+    disarm_source(&pair.a.handle).await.unwrap();
+    // The receiver is slower than the writer: the writer is killed as soon as bytes arrive.
+    let mut writer = pair.a.root().await;
+    let rows: Vec<String> = (2..32)
+        .map(|i| format!("SELECT {i}, b FROM t.big WHERE i = 1"))
+        .collect();
+    let big = format!("INSERT INTO t.big {}", rows.join(" UNION ALL "));
+    let (mut half, at_rest) = (false, pair.fetched());
+    tokio::spawn(async move { writer.run(&big, Duration::from_secs(20)).await });
+    let mut looker = Looker::connect(pair.b.target(), LIMIT).await.unwrap();
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(10) {
+        if pair.fetched() > at_rest + 2_000_000 {
+            pair.a.kill();
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let began = Instant::now();
+    stop_receiver(&pair.b.handle).await.unwrap();
+    eprintln!("   receiver stopped in {:?}", began.elapsed());
+    for _ in 0..100 {
+        let fact = looker.look_full(&life(), pair::now, LIMIT).await.unwrap();
+        let link = fact.link.unwrap();
+        half = link.half;
+        if half || !fact.executed.contains(&link.received) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let complete = pair.b.value("SELECT COUNT(*) FROM t.big").await.unwrap();
+    eprintln!("   half: {half}, rows: {complete}");
+    let began = Instant::now();
+    stop_applier(&pair.b.handle).await.unwrap();
+    eprintln!("   applier stopped in {:?}", began.elapsed());
+    let link = pair.b.look().await.link.unwrap();
+    assert!(!link.applier && !link.half);
+    assert_eq!(link.applier_error, None);
+    open(&pair.b.handle).await.unwrap();
+    pair.b.sql("UPDATE t.big SET b = 'y'").await;
+    assert_eq!(
+        pair.b.value("SELECT COUNT(*) FROM t.big").await.unwrap(),
+        "1"
+    );
+}
+
+/// With the certificates that MySQL makes for itself.
+async fn link_over_tls(pair: &Pair) {
+    let (a, b) = (&pair.a, &pair.b);
+    let mut target = b.target().as_ref().clone();
+    target.tls = Some(pair.tls_of_a());
+    let over_tls = ServerHandle::new(target.into());
+    point(&over_tls).await.unwrap();
+    start_receiver(&over_tls, &a.handle).await.unwrap();
+    start_applier(&over_tls).await.unwrap();
+    b.until("running", |fact| {
+        fact.link.as_ref().unwrap().receiver == Receiver::Running
+    })
+    .await;
+    let mut target = a.target().as_ref().clone();
+    target.tls = Some(pair.tls_of_a());
+    prove_replication(&Arc::new(target), LIMIT).await.unwrap();
+    let began = Instant::now();
+    point(&over_tls).await.unwrap();
+    assert!(
+        began.elapsed() < Duration::from_millis(100),
+        "the goal was reached"
+    );
+    let running = b.look().await.link.unwrap();
+    assert!(running.applier && running.receiver == Receiver::Running);
 }

@@ -13,7 +13,7 @@ use dualmasterd::model::server::{Family, ServerFact};
 use dualmasterd::model::time::Timestamp;
 use dualmasterd::mysql::look::Looker;
 use dualmasterd::mysql::secrets::Secrets;
-use dualmasterd::mysql::target::Peer;
+use dualmasterd::mysql::target::{LinkTls, Peer};
 use dualmasterd::mysql::{Account, ServerTarget, Session};
 
 pub const LIMIT: Duration = Duration::from_secs(5);
@@ -67,6 +67,27 @@ impl Pair {
             server.start().await;
         }
         pair
+    }
+}
+
+impl Pair {
+    /// The first server's own certificates, for the second one's link.
+    pub fn tls_of_a(&self) -> LinkTls {
+        let datadir = self.folder.join("a.data");
+        LinkTls {
+            ca: datadir.join("ca.pem"),
+            identity: Some((datadir.join("client-cert.pem"), datadir.join("client-key.pem"))),
+        }
+    }
+
+    /// Bytes in the relay logs of the second server, roughly.
+    pub fn fetched(&self) -> u64 {
+        let datadir = self.folder.join("b.data");
+        let files = fs::read_dir(datadir).unwrap().map(|file| file.unwrap());
+        files
+            .filter(|file| file.file_name().to_string_lossy().starts_with("relay."))
+            .map(|file| file.metadata().unwrap().len())
+            .sum()
     }
 }
 
