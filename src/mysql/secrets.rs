@@ -158,11 +158,6 @@ pub(super) fn hide(sql: &str) -> String {
     }
 }
 
-fn unquote(value: &str) -> &str {
-    let inside = |quote: char| value.strip_prefix(quote)?.strip_suffix(quote);
-    inside('"').or_else(|| inside('\'')).unwrap_or(value)
-}
-
 fn read_private(path: &Path) -> Result<Zeroizing<String>, SecretsError> {
     let error = |source| SecretsError::File {
         attempted: "reading",

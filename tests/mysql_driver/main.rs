@@ -18,7 +18,7 @@ use dualmasterd::act::server::set_events;
 use dualmasterd::act::sessions::{Which, close_sessions};
 use dualmasterd::model::action::{ActionError, Brought};
 use dualmasterd::model::link::Receiver;
-use dualmasterd::model::server::{ENDLESS_MS, Family};
+use dualmasterd::model::server::{ENDLESS_MS, Family, ServerFact};
 use dualmasterd::mysql::{Account, Session};
 
 use dualmasterd::model::incarnation::Incarnation;
@@ -26,9 +26,10 @@ use dualmasterd::model::member::Side;
 use dualmasterd::model::probe::ProbeFact;
 use dualmasterd::mysql::accounts::prove_replication;
 use dualmasterd::mysql::look::Looker;
+use dualmasterd::observe::observer::Observer;
 use dualmasterd::observe::probes::{WriterProbe, spawn_prober};
 use dualmasterd::observe::server::{Steering, spawn_looker};
-use dualmasterd::observe::{Observer, Question, Seen};
+use dualmasterd::observe::{ProbeKind, Seen};
 use nix::sys::signal::Signal;
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -410,7 +411,7 @@ struct Watched {
     writer: watch::Sender<Option<WriterProbe>>,
     hurry: watch::Sender<bool>,
     poke: Arc<Notify>,
-    seen: mpsc::Receiver<Seen>,
+    seen: mpsc::UnboundedReceiver<Seen>,
 }
 
 impl Watched {
@@ -418,7 +419,7 @@ impl Watched {
         let (life, life_seen) = watch::channel(Some(life()));
         let (writer, writer_seen) = watch::channel(None);
         let (hurry, hurry_seen) = watch::channel(false);
-        let (publish, seen) = mpsc::channel(64);
+        let (publish, seen) = mpsc::unbounded_channel();
         let poke = Arc::new(Notify::new());
         let observer = Observer {
             side,
@@ -466,14 +467,21 @@ impl Watched {
     }
 }
 
-fn answered(question: Question) -> impl Fn(&Seen) -> bool {
+fn look_of(seen: &Seen) -> Option<&ServerFact> {
+    match seen {
+        Seen::Look(_, look) => look.as_ref().as_ref().ok(),
+        _ => None,
+    }
+}
+
+fn answered(question: ProbeKind) -> impl Fn(&Seen) -> bool {
     move |seen| {
         matches!(seen, Seen::Probe(_, q, fact) if *q == question && fact.last_ok.is_some()
             && fact.pending_since.is_none() && fact.error.is_none())
     }
 }
 
-fn pending(question: Question) -> impl Fn(&Seen) -> bool {
+fn pending(question: ProbeKind) -> impl Fn(&Seen) -> bool {
     move |seen| matches!(seen, Seen::Probe(_, q, fact) if *q == question && fact.pending_since.is_some())
 }
 
@@ -481,14 +489,14 @@ async fn observers(pair: &Pair) {
     let (a, b) = (&pair.a, &pair.b);
     let mut watched = Watched::start(a, Side::A);
     watched
-        .until("a look", |seen| matches!(seen, Seen::Server(Side::A, _)))
+        .until("a look", |seen| look_of(seen).is_some())
         .await;
-    watched.until("a ping", answered(Question::Ping)).await;
-    watched.until("a login", answered(Question::Login)).await;
+    watched.until("a ping", answered(ProbeKind::Ping)).await;
+    watched.until("a login", answered(ProbeKind::Login)).await;
     let of_the_writer = |seen: &Seen| {
         matches!(
             seen,
-            Seen::Probe(_, Question::LocalWrite | Question::Heartbeat, _)
+            Seen::Probe(_, ProbeKind::LocalWrite | ProbeKind::Heartbeat, _)
         )
     };
     watched
@@ -505,10 +513,10 @@ async fn observers(pair: &Pair) {
         }))
         .unwrap();
     watched
-        .until("a local write", answered(Question::LocalWrite))
+        .until("a local write", answered(ProbeKind::LocalWrite))
         .await;
     watched
-        .until("a heartbeat", answered(Question::Heartbeat))
+        .until("a heartbeat", answered(ProbeKind::Heartbeat))
         .await;
     let fact = b
         .until("the heartbeat arrived", |fact| !fact.heartbeats.is_empty())
@@ -520,58 +528,59 @@ async fn observers(pair: &Pair) {
 
     // A frozen reader: the heartbeat waits and is left alone, the local write does not wait.
     b.signal(Signal::SIGSTOP);
-    watched.until("waits", pending(Question::Heartbeat)).await;
+    watched.until("waits", pending(ProbeKind::Heartbeat)).await;
     watched
-        .until("does not wait", answered(Question::LocalWrite))
+        .until("does not wait", answered(ProbeKind::LocalWrite))
         .await;
-    let waiting = |seen: &Seen| matches!(seen, Seen::Server(_, fact) if fact.semi_sync.waiting);
+    let waiting = |seen: &Seen| look_of(seen).is_some_and(|fact| fact.semi_sync.waiting);
     watched.until("is waited for", waiting).await;
     b.signal(Signal::SIGCONT);
     watched
-        .until("acknowledged", answered(Question::Heartbeat))
+        .until("acknowledged", answered(ProbeKind::Heartbeat))
         .await;
 
     // A frozen writer: everything waits.
     a.signal(Signal::SIGSTOP);
     for question in [
-        Question::Ping,
-        Question::LocalWrite,
-        Question::Heartbeat,
-        Question::Login,
+        ProbeKind::Ping,
+        ProbeKind::LocalWrite,
+        ProbeKind::Heartbeat,
+        ProbeKind::Login,
     ] {
         // Each waits on its own; which comes first is chance.
         let mut other = Watched::start(b, Side::B);
         other
             .until(
                 "the other member is not in the way",
-                answered(Question::Ping),
+                answered(ProbeKind::Ping),
             )
             .await;
-        if question == Question::Ping {
+        if question == ProbeKind::Ping {
             watched.until("waits", pending(question)).await;
         }
     }
     watched
-        .until("the look fails", |seen| {
-            matches!(seen, Seen::ServerError(..))
-        })
+        .until(
+            "the look fails",
+            |seen| matches!(seen, Seen::Look(_, look) if look.is_err()),
+        )
         .await;
     a.signal(Signal::SIGCONT);
-    watched.until("answers", answered(Question::Ping)).await;
+    watched.until("answers", answered(ProbeKind::Ping)).await;
     watched
-        .until("answers", answered(Question::Heartbeat))
+        .until("answers", answered(ProbeKind::Heartbeat))
         .await;
 
     // Unset: stops at once. Poked in a hurry: looks at once.
     watched.writer.send(None).unwrap();
-    let reset = |seen: &Seen| matches!(seen, Seen::Probe(_, Question::Heartbeat, fact) if *fact == ProbeFact::default());
+    let reset = |seen: &Seen| matches!(seen, Seen::Probe(_, ProbeKind::Heartbeat, fact) if *fact == ProbeFact::default());
     watched.until("stopped", reset).await;
     let written = a.look().await.executed;
     watched.hurry.send(true).unwrap();
     for _ in 0..20 {
         let began = pair::now();
         watched.poke.notify_one();
-        let look = |seen: &Seen| matches!(seen, Seen::Server(_, fact) if fact.asked >= began);
+        let look = |seen: &Seen| look_of(seen).is_some_and(|fact| fact.asked >= began);
         watched.until("a look", look).await;
         let took = pair::now().since(began);
         assert!(took < Duration::from_millis(250), "{took:?}");
