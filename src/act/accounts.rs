@@ -41,7 +41,10 @@ pub struct App {
 pub async fn bootstrap(handle: &ServerHandle) -> Result<Brought, ActionError> {
     let target = handle.target();
     match Session::connect(target, Account::Root, CONNECT_LIMIT).await {
-        Ok(root) => make_all(root, target).await?,
+        Ok(mut root) => {
+            right_family(&mut root, target).await?;
+            make_all(root, target).await?;
+        }
         Err(error) if error.errno.is_some() => {
             if let Err(missing) = complete(target).await {
                 return Err(ActionError::Refused(format!(
@@ -87,6 +90,23 @@ pub async fn create_app(handle: &ServerHandle, app: &App) -> Result<Brought, Act
         root.run_left_alone(sql, Some(APP_LIMIT)).await?;
     }
     Ok(Brought::Nothing)
+}
+
+/// The words of one family mean nothing to the other.
+async fn right_family(root: &mut Session, target: &ServerTarget) -> Result<(), ActionError> {
+    let rows = root.rows("SELECT VERSION() AS version", LIMIT).await?;
+    let version = rows
+        .first()
+        .and_then(|row| text(row, &["version"]))
+        .unwrap_or_default();
+    let mariadb = version.contains("MariaDB");
+    match mariadb == (target.family == Family::Mariadb) {
+        true => Ok(()),
+        false => Err(ActionError::Refused(format!(
+            "{} is configured as {} and answers as {version}",
+            target.name, target.family
+        ))),
+    }
 }
 
 async fn make_all(mut root: Session, target: &Arc<ServerTarget>) -> Result<(), ActionError> {

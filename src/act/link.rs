@@ -40,6 +40,7 @@ struct Seen {
     executed: GtidSet,
     link: Option<LinkStatus>,
     user: String,
+    tls_ca: String,
 }
 
 impl Seen {
@@ -241,27 +242,25 @@ pub async fn stop_applier(handle: &ServerHandle) -> Result<Brought, ActionError>
         return Ok(Brought::Nothing);
     }
     let dialect = session.dialect();
-    let half = seen.link.as_ref().is_some_and(|link| link.half);
+    if seen.link.as_ref().is_some_and(|link| link.half) && dialect.applier_ids().is_some() {
+        kill_applier(&mut session, dialect).await?;
+    }
     let mut stopper = handle.session().await?.keep();
     let stop = tokio::spawn(async move {
         let sql = dialect.stop(Thread::Applier);
         stopper.run(&sql, STOPPED).await
     });
-    let patience = match (half, dialect.applier_ids()) {
-        (_, None) => return wait_stopped(&mut session, Thread::Applier, Some(stop), STOPPED).await,
-        (true, Some(_)) => Duration::ZERO,
-        (false, Some(_)) => APPLIER_PATIENCE,
+    let patience = match dialect.applier_ids() {
+        None => STOPPED,
+        Some(_) => APPLIER_PATIENCE,
     };
-    let mut stop = Some(stop);
-    if patience > Duration::ZERO {
-        if let Ok(brought) =
-            wait_stopped(&mut session, Thread::Applier, stop.take(), patience).await
-        {
-            return Ok(brought);
+    match wait_stopped(&mut session, Thread::Applier, Some(stop), patience).await {
+        Err(_) if dialect.applier_ids().is_some() => {
+            kill_applier(&mut session, dialect).await?;
+            wait_stopped(&mut session, Thread::Applier, None, STOPPED).await
         }
+        answer => answer,
     }
-    kill_applier(&mut session, dialect).await?;
-    wait_stopped(&mut session, Thread::Applier, stop, STOPPED).await
 }
 
 async fn kill_applier(session: &mut Session, dialect: Dialect) -> Result<(), SqlError> {
@@ -343,18 +342,20 @@ async fn look(session: &mut Session) -> Result<Seen, ActionError> {
     if let Some(link) = &mut link {
         link.half |= row(2).is_some();
     }
+    let setting = |names: &[&str]| row(1).and_then(|row| text(row, names)).unwrap_or_default();
     Ok(Seen {
         executed,
         link,
-        user: row(1)
-            .and_then(|row| text(row, &["Source_User", "Master_User"]))
-            .unwrap_or_default(),
+        user: setting(&["Source_User", "Master_User"]),
+        tls_ca: setting(&["Source_SSL_CA_File", "Master_SSL_CA_File"]),
     })
 }
 
 fn leads_to_peer(handle: &ServerHandle, seen: &Seen) -> bool {
     let peer = &handle.target().peer;
-    seen.user == Account::Replicate.user()
+    let tls = handle.target().tls.as_ref();
+    tls.is_none_or(|tls| tls.ca.to_string_lossy() == seen.tls_ca)
+        && seen.user == Account::Replicate.user()
         && seen.link.as_ref().is_some_and(|link| {
             let refused =
                 |error: &crate::model::link::ThreadError| LOGIN_ERRORS.contains(&error.errno);

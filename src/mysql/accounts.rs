@@ -14,6 +14,9 @@ use super::session::Session;
 use super::target::{Account, Door, ServerTarget};
 use crate::model::server::Family;
 
+/// `require_secure_transport` is on.
+const NEEDS_TLS: u16 = 3159;
+
 /// Statements that give an account exactly its rights.
 ///
 /// The monitor has none that passes `read_only`. What it needs beside reading is `sql_log_bin=0` for
@@ -129,7 +132,9 @@ pub fn make(dialect: Dialect, target: &ServerTarget, account: Account) -> Vec<St
     statements
 }
 
-/// Proves that the peer's receiver can log in: the same account, from this host, by TCP.
+/// Proves that the peer's receiver can log in: the same account, from this host, by TCP. TLS is left
+/// to the receiver unless the server takes nothing else: receivers do not check the server's name,
+/// and the driver cannot do without (its switch for that looks for a text that rustls has changed).
 ///
 /// # Errors
 /// It cannot, or it may not replicate.
@@ -137,7 +142,13 @@ pub async fn prove_replication(
     target: &Arc<ServerTarget>,
     limit: Duration,
 ) -> Result<(), SqlError> {
-    let mut session = Session::connect_by(target, Account::Replicate, Door::Tcp, limit).await?;
+    let account = Account::Replicate;
+    let mut session = match Session::connect_by(target, account, Door::Tcp, limit).await {
+        Err(error) if error.errno == Some(NEEDS_TLS) && target.tls.is_some() => {
+            Session::connect_by(target, account, Door::Tls, limit).await?
+        }
+        answer => answer?,
+    };
     let rows = session.rows("SHOW GRANTS", limit).await?;
     let granted = rows.iter().filter_map(|row| super::cells::nth(row, 0));
     match granted.into_iter().any(|grant| may_replicate(&grant)) {

@@ -74,7 +74,7 @@ impl Session {
         let password = secrets::password(target, account);
         let opts = target
             .opts(account, &password, door)
-            .ok_or_else(|| SqlError::unexpected(attempted(), &target.name, "no admin port"))?;
+            .ok_or_else(|| SqlError::unexpected(attempted(), &target.name, "no such way in"))?;
         let conn = match timeout(limit, Conn::new(opts)).await {
             Ok(conn) => conn.map_err(|e| SqlError::new(attempted(), &target.name, e))?,
             Err(_) => {

@@ -12,6 +12,10 @@ use crate::model::server::{Blocker, HeartbeatRow, SemiSync};
 /// MySQL's summary when its applier was killed: the threads stopped, no event failed.
 const KILLED: u32 = 1756;
 
+/// MySQL's relay log ends within an event. After half a transaction was rolled back that is what
+/// its applier ran into.
+const CUT_SHORT: u32 = 13121;
+
 /// Reads a GTID set of the server's family.
 ///
 /// # Errors
@@ -93,15 +97,14 @@ pub fn renew_link(
     link.received = gtids(dialect, server, &received)?.union(executed);
     link.receiver = receiver(&text(row, &["receiver"]).unwrap_or_default());
     link.applier = on(row, &["applier"]);
-    link.half = text(row, &["queueing"]).is_some_and(|gtid| !gtid.is_empty());
+    let queueing = text(row, &["queueing"]).is_some_and(|gtid| !gtid.is_empty());
+    link.half = queueing && link.applier;
     link.receiver_error = thread_error(
         number(row, &["receiver_errno"]),
         text(row, &["receiver_error"]),
     );
-    link.applier_error = thread_error(
-        number(row, &["applier_errno"]),
-        text(row, &["applier_error"]),
-    );
+    let errno = number(row, &["applier_errno"]).filter(|e| !queueing || *e != CUT_SHORT);
+    link.applier_error = thread_error(errno, text(row, &["applier_error"]));
     Ok(())
 }
 
@@ -200,3 +203,6 @@ fn thread_error(errno: Option<u32>, text: Option<String>) -> Option<ThreadError>
         text: text.unwrap_or_default(),
     })
 }
+
+#[cfg(test)]
+mod tests;

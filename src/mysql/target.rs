@@ -99,6 +99,8 @@ pub enum Door {
     Admin,
     /// The TCP port, as the peer comes.
     Tcp,
+    /// The same with the link's TLS, which checks the server's name.
+    Tls,
 }
 
 impl ServerTarget {
@@ -125,18 +127,15 @@ impl ServerTarget {
             .wait_timeout(Some(28_800))
             .stmt_cache_size(0)
             .connect_attribute("program_name", "dualmasterd");
-        let opts = match (door, &self.socket, &self.admin) {
-            (Door::Front, Some(path), _) => opts.socket(Some(path.to_string_lossy())),
-            (Door::Admin, _, Some((host, port))) => opts.ip_or_hostname(host).tcp_port(*port),
-            (Door::Admin, _, None) => return None,
-            (Door::Front, None, _) | (Door::Tcp, _, _) => {
-                opts.ip_or_hostname(&self.host).tcp_port(self.port)
+        let front = |opts: OptsBuilder| opts.ip_or_hostname(&self.host).tcp_port(self.port);
+        Some(match (door, &self.socket, &self.admin, &self.tls) {
+            (Door::Front, Some(path), _, _) => opts.socket(Some(path.to_string_lossy())).into(),
+            (Door::Admin, _, Some((host, port)), _) => {
+                opts.ip_or_hostname(host).tcp_port(*port).into()
             }
-        };
-        let tls = self.tls.as_ref().filter(|_| account == Account::Replicate);
-        Some(match tls {
-            Some(tls) => opts.ssl_opts(tls.client_options()).into(),
-            None => opts.into(),
+            (Door::Tls, _, _, Some(tls)) => front(opts).ssl_opts(tls.client_options()).into(),
+            (Door::Admin, _, None, _) | (Door::Tls, _, _, None) => return None,
+            (Door::Front, None, _, _) | (Door::Tcp, _, _, _) => front(opts).into(),
         })
     }
 }
@@ -149,7 +148,5 @@ impl LinkTls {
             .with_root_certs(vec![self.ca.clone().into()])
             .with_disable_built_in_roots(true)
             .with_client_identity(identity)
-            // The receivers check the chain and not the name, as the servers' own default is.
-            .with_danger_skip_domain_validation(true)
     }
 }

@@ -8,6 +8,7 @@ mod pair;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dualmasterd::act::ServerHandle;
 use dualmasterd::act::accounts::{App, bootstrap, create_app};
 use dualmasterd::act::close::{close, open};
 use dualmasterd::act::events::hand_over_events;
@@ -17,16 +18,18 @@ use dualmasterd::act::server::set_events;
 use dualmasterd::act::sessions::{Which, close_sessions};
 use dualmasterd::model::action::{ActionError, Brought};
 use dualmasterd::model::link::Receiver;
-use dualmasterd::model::server::{ENDLESS_MS, Family};
+use dualmasterd::model::server::{ENDLESS_MS, Family, ServerFact};
 use dualmasterd::mysql::{Account, Session};
 
 use dualmasterd::model::incarnation::Incarnation;
 use dualmasterd::model::member::Side;
 use dualmasterd::model::probe::ProbeFact;
+use dualmasterd::mysql::accounts::prove_replication;
 use dualmasterd::mysql::look::Looker;
+use dualmasterd::observe::observer::Observer;
 use dualmasterd::observe::probes::{WriterProbe, spawn_prober};
 use dualmasterd::observe::server::{Steering, spawn_looker};
-use dualmasterd::observe::{Observer, Question, Seen};
+use dualmasterd::observe::{ProbeKind, Seen};
 use nix::sys::signal::Signal;
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -45,7 +48,7 @@ async fn mysql() {
 }
 
 async fn all(family: Family, port: u16) {
-    let pair = Pair::start(family, port).await;
+    let mut pair = Pair::start(family, port).await;
     step("bootstrap");
     accounts(&pair).await;
     step("link");
@@ -68,8 +71,16 @@ async fn all(family: Family, port: u16) {
     events(&pair).await;
     step("switchover");
     switchover(&pair).await;
+    step("silent peer");
+    silent_peer(&pair).await;
     step("times of a look");
     times(&pair).await;
+    if family == Family::Mysql {
+        step("link over TLS");
+        link_over_tls(&pair).await;
+    }
+    step("half a transaction");
+    half_a_transaction(&mut pair).await;
 }
 
 fn step(name: &str) {
@@ -344,7 +355,7 @@ async fn relay_logs(pair: &Pair) {
             // Another peer asks for a CHANGE, which would delete them.
             let mut target = b.target().as_ref().clone();
             target.peer.port = 1;
-            let elsewhere = dualmasterd::act::ServerHandle::new(target.into());
+            let elsewhere = ServerHandle::new(target.into());
             let error = point(&elsewhere).await.unwrap_err();
             assert!(matches!(&error, ActionError::Refused(_)), "{error}");
             eprintln!("   {error}");
@@ -400,7 +411,7 @@ struct Watched {
     writer: watch::Sender<Option<WriterProbe>>,
     hurry: watch::Sender<bool>,
     poke: Arc<Notify>,
-    seen: mpsc::Receiver<Seen>,
+    seen: mpsc::UnboundedReceiver<Seen>,
 }
 
 impl Watched {
@@ -408,7 +419,7 @@ impl Watched {
         let (life, life_seen) = watch::channel(Some(life()));
         let (writer, writer_seen) = watch::channel(None);
         let (hurry, hurry_seen) = watch::channel(false);
-        let (publish, seen) = mpsc::channel(64);
+        let (publish, seen) = mpsc::unbounded_channel();
         let poke = Arc::new(Notify::new());
         let observer = Observer {
             side,
@@ -456,14 +467,21 @@ impl Watched {
     }
 }
 
-fn answered(question: Question) -> impl Fn(&Seen) -> bool {
+fn look_of(seen: &Seen) -> Option<&ServerFact> {
+    match seen {
+        Seen::Look(_, look) => look.as_ref().as_ref().ok(),
+        _ => None,
+    }
+}
+
+fn answered(question: ProbeKind) -> impl Fn(&Seen) -> bool {
     move |seen| {
         matches!(seen, Seen::Probe(_, q, fact) if *q == question && fact.last_ok.is_some()
             && fact.pending_since.is_none() && fact.error.is_none())
     }
 }
 
-fn pending(question: Question) -> impl Fn(&Seen) -> bool {
+fn pending(question: ProbeKind) -> impl Fn(&Seen) -> bool {
     move |seen| matches!(seen, Seen::Probe(_, q, fact) if *q == question && fact.pending_since.is_some())
 }
 
@@ -471,14 +489,14 @@ async fn observers(pair: &Pair) {
     let (a, b) = (&pair.a, &pair.b);
     let mut watched = Watched::start(a, Side::A);
     watched
-        .until("a look", |seen| matches!(seen, Seen::Server(Side::A, _)))
+        .until("a look", |seen| look_of(seen).is_some())
         .await;
-    watched.until("a ping", answered(Question::Ping)).await;
-    watched.until("a login", answered(Question::Login)).await;
+    watched.until("a ping", answered(ProbeKind::Ping)).await;
+    watched.until("a login", answered(ProbeKind::Login)).await;
     let of_the_writer = |seen: &Seen| {
         matches!(
             seen,
-            Seen::Probe(_, Question::LocalWrite | Question::Heartbeat, _)
+            Seen::Probe(_, ProbeKind::LocalWrite | ProbeKind::Heartbeat, _)
         )
     };
     watched
@@ -495,10 +513,10 @@ async fn observers(pair: &Pair) {
         }))
         .unwrap();
     watched
-        .until("a local write", answered(Question::LocalWrite))
+        .until("a local write", answered(ProbeKind::LocalWrite))
         .await;
     watched
-        .until("a heartbeat", answered(Question::Heartbeat))
+        .until("a heartbeat", answered(ProbeKind::Heartbeat))
         .await;
     let fact = b
         .until("the heartbeat arrived", |fact| !fact.heartbeats.is_empty())
@@ -510,58 +528,59 @@ async fn observers(pair: &Pair) {
 
     // A frozen reader: the heartbeat waits and is left alone, the local write does not wait.
     b.signal(Signal::SIGSTOP);
-    watched.until("waits", pending(Question::Heartbeat)).await;
+    watched.until("waits", pending(ProbeKind::Heartbeat)).await;
     watched
-        .until("does not wait", answered(Question::LocalWrite))
+        .until("does not wait", answered(ProbeKind::LocalWrite))
         .await;
-    let waiting = |seen: &Seen| matches!(seen, Seen::Server(_, fact) if fact.semi_sync.waiting);
+    let waiting = |seen: &Seen| look_of(seen).is_some_and(|fact| fact.semi_sync.waiting);
     watched.until("is waited for", waiting).await;
     b.signal(Signal::SIGCONT);
     watched
-        .until("acknowledged", answered(Question::Heartbeat))
+        .until("acknowledged", answered(ProbeKind::Heartbeat))
         .await;
 
     // A frozen writer: everything waits.
     a.signal(Signal::SIGSTOP);
     for question in [
-        Question::Ping,
-        Question::LocalWrite,
-        Question::Heartbeat,
-        Question::Login,
+        ProbeKind::Ping,
+        ProbeKind::LocalWrite,
+        ProbeKind::Heartbeat,
+        ProbeKind::Login,
     ] {
         // Each waits on its own; which comes first is chance.
         let mut other = Watched::start(b, Side::B);
         other
             .until(
                 "the other member is not in the way",
-                answered(Question::Ping),
+                answered(ProbeKind::Ping),
             )
             .await;
-        if question == Question::Ping {
+        if question == ProbeKind::Ping {
             watched.until("waits", pending(question)).await;
         }
     }
     watched
-        .until("the look fails", |seen| {
-            matches!(seen, Seen::ServerError(..))
-        })
+        .until(
+            "the look fails",
+            |seen| matches!(seen, Seen::Look(_, look) if look.is_err()),
+        )
         .await;
     a.signal(Signal::SIGCONT);
-    watched.until("answers", answered(Question::Ping)).await;
+    watched.until("answers", answered(ProbeKind::Ping)).await;
     watched
-        .until("answers", answered(Question::Heartbeat))
+        .until("answers", answered(ProbeKind::Heartbeat))
         .await;
 
     // Unset: stops at once. Poked in a hurry: looks at once.
     watched.writer.send(None).unwrap();
-    let reset = |seen: &Seen| matches!(seen, Seen::Probe(_, Question::Heartbeat, fact) if *fact == ProbeFact::default());
+    let reset = |seen: &Seen| matches!(seen, Seen::Probe(_, ProbeKind::Heartbeat, fact) if *fact == ProbeFact::default());
     watched.until("stopped", reset).await;
     let written = a.look().await.executed;
     watched.hurry.send(true).unwrap();
     for _ in 0..20 {
         let began = pair::now();
         watched.poke.notify_one();
-        let look = |seen: &Seen| matches!(seen, Seen::Server(_, fact) if fact.asked >= began);
+        let look = |seen: &Seen| look_of(seen).is_some_and(|fact| fact.asked >= began);
         watched.until("a look", look).await;
         let took = pair::now().since(began);
         assert!(took < Duration::from_millis(250), "{took:?}");
@@ -655,4 +674,113 @@ async fn times(pair: &Pair) {
             quick[199]
         );
     }
+}
+
+async fn silent_peer(pair: &Pair) {
+    let (a, b) = (&pair.a, &pair.b);
+    a.signal(Signal::SIGSTOP);
+    let began = Instant::now();
+    stop_receiver(&b.handle).await.unwrap();
+    eprintln!(
+        "   receiver of a frozen source stopped in {:?}",
+        began.elapsed()
+    );
+    assert!(began.elapsed() < Duration::from_millis(500));
+    start_receiver(&b.handle, &a.handle).await.unwrap();
+    b.until("connecting", |fact| {
+        fact.link.as_ref().unwrap().receiver == Receiver::Connecting
+    })
+    .await;
+    let began = Instant::now();
+    stop_receiver(&b.handle).await.unwrap();
+    eprintln!("   connecting receiver stopped in {:?}", began.elapsed());
+    a.signal(Signal::SIGCONT);
+    start_receiver(&b.handle, &a.handle).await.unwrap();
+    b.until("running", |fact| {
+        fact.link.as_ref().unwrap().receiver == Receiver::Running
+    })
+    .await;
+}
+
+/// The writer dies while a big transaction is on its way.
+async fn half_a_transaction(pair: &mut Pair) {
+    pair.a
+        .sql(
+            "CREATE TABLE t.big (i INT PRIMARY KEY, b LONGBLOB) ENGINE=InnoDB; \
+             INSERT INTO t.big VALUES (1, REPEAT('x', 1000000))",
+        )
+        .await;
+    let before = pair.a.look().await.executed;
+    pair.b.until_has(&before).await;
+    disarm_source(&pair.a.handle).await.unwrap();
+    // The receiver is slower than the writer: the writer is killed as soon as bytes arrive.
+    let mut writer = pair.a.root().await;
+    let rows: Vec<String> = (2..32)
+        .map(|i| format!("SELECT {i}, b FROM t.big WHERE i = 1"))
+        .collect();
+    let big = format!("INSERT INTO t.big {}", rows.join(" UNION ALL "));
+    let (mut half, at_rest) = (false, pair.fetched());
+    tokio::spawn(async move { writer.run(&big, Duration::from_secs(20)).await });
+    let mut looker = Looker::connect(pair.b.target(), LIMIT).await.unwrap();
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(10) {
+        if pair.fetched() > at_rest + 2_000_000 {
+            pair.a.kill();
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let began = Instant::now();
+    stop_receiver(&pair.b.handle).await.unwrap();
+    eprintln!("   receiver stopped in {:?}", began.elapsed());
+    for _ in 0..100 {
+        let fact = looker.look_full(&life(), pair::now, LIMIT).await.unwrap();
+        let link = fact.link.unwrap();
+        half = link.half;
+        if half || !fact.executed.contains(&link.received) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let complete = pair.b.value("SELECT COUNT(*) FROM t.big").await.unwrap();
+    eprintln!("   half: {half}, rows: {complete}");
+    let began = Instant::now();
+    stop_applier(&pair.b.handle).await.unwrap();
+    eprintln!("   applier stopped in {:?}", began.elapsed());
+    let link = pair.b.look().await.link.unwrap();
+    assert!(!link.applier && !link.half);
+    assert_eq!(link.applier_error, None);
+    open(&pair.b.handle).await.unwrap();
+    pair.b.sql("UPDATE t.big SET b = 'y'").await;
+    assert_eq!(
+        pair.b.value("SELECT COUNT(*) FROM t.big").await.unwrap(),
+        "1"
+    );
+}
+
+/// With the certificates that MySQL makes for itself.
+async fn link_over_tls(pair: &Pair) {
+    let (a, b) = (&pair.a, &pair.b);
+    let mut target = b.target().as_ref().clone();
+    target.tls = Some(pair.tls_of_a());
+    let over_tls = ServerHandle::new(target.into());
+    point(&over_tls).await.unwrap();
+    start_receiver(&over_tls, &a.handle).await.unwrap();
+    start_applier(&over_tls).await.unwrap();
+    b.until("running", |fact| {
+        fact.link.as_ref().unwrap().receiver == Receiver::Running
+    })
+    .await;
+    let mut target = a.target().as_ref().clone();
+    target.tls = Some(pair.tls_of_a());
+    prove_replication(&Arc::new(target), LIMIT).await.unwrap();
+    let began = Instant::now();
+    point(&over_tls).await.unwrap();
+    assert!(
+        began.elapsed() < Duration::from_millis(100),
+        "the goal was reached"
+    );
+    let running = b.look().await.link.unwrap();
+    assert!(running.applier && running.receiver == Receiver::Running);
 }

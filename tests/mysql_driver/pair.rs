@@ -13,7 +13,7 @@ use dualmasterd::model::server::{Family, ServerFact};
 use dualmasterd::model::time::Timestamp;
 use dualmasterd::mysql::look::Looker;
 use dualmasterd::mysql::secrets::Secrets;
-use dualmasterd::mysql::target::Peer;
+use dualmasterd::mysql::target::{LinkTls, Peer};
 use dualmasterd::mysql::{Account, ServerTarget, Session};
 
 pub const LIMIT: Duration = Duration::from_secs(5);
@@ -70,6 +70,30 @@ impl Pair {
     }
 }
 
+impl Pair {
+    /// The first server's own certificates, for the second one's link.
+    pub fn tls_of_a(&self) -> LinkTls {
+        let datadir = self.folder.join("a.data");
+        LinkTls {
+            ca: datadir.join("ca.pem"),
+            identity: Some((
+                datadir.join("client-cert.pem"),
+                datadir.join("client-key.pem"),
+            )),
+        }
+    }
+
+    /// Bytes in the relay logs of the second server, roughly.
+    pub fn fetched(&self) -> u64 {
+        let datadir = self.folder.join("b.data");
+        let files = fs::read_dir(datadir).unwrap().map(|file| file.unwrap());
+        files
+            .filter(|file| file.file_name().to_string_lossy().starts_with("relay."))
+            .map(|file| file.metadata().unwrap().len())
+            .sum()
+    }
+}
+
 impl Drop for Pair {
     fn drop(&mut self) {
         for server in [&mut self.a, &mut self.b] {
@@ -105,7 +129,7 @@ impl Server {
                 server_id: u32::from(peer),
             },
             secrets: secrets.clone(),
-            root_file: None,
+            root: None,
             tls: None,
         };
         Self {
@@ -119,7 +143,12 @@ impl Server {
     fn initialise(&self) {
         let datadir = self.config.with_extension("data");
         fs::create_dir(&datadir).unwrap();
-        run(Command::new("chown").arg("mysql:mysql").arg(&datadir));
+        let tmpdir = self.config.with_extension("tmp");
+        fs::create_dir(&tmpdir).unwrap();
+        run(Command::new("chown")
+            .arg("mysql:mysql")
+            .arg(&datadir)
+            .arg(&tmpdir));
         let defaults = format!("--defaults-file={}", self.config.display());
         match self.family {
             Family::Mariadb => run(Command::new("mariadb-install-db")
@@ -233,11 +262,13 @@ fn my_cnf(family: Family, folder: &Path, name: &str, port: u16, id: u16) -> Stri
         ),
     };
     format!(
-        "[mysqld]\nuser=mysql\ndatadir={}\nsocket={}\npid-file={}\nlog-error={}\n\
+        "[mysqld]\nuser=mysql\ndatadir={}\ntmpdir={}\nsocket={}\npid-file={}\nlog-error={}\n\
          bind-address=127.0.0.1\nport={}\nserver_id={id}\nlog_bin=binlog\nrelay_log=relay\n\
          binlog_format=ROW\nread_only=1\nskip_name_resolve=1\nmax_connections=20\n\
          innodb_buffer_pool_size=32M\nauto_increment_increment=2\nauto_increment_offset={id}\n{own}",
         path("data"),
+        // A starting MariaDB deletes every temporary table in its tmpdir, its peer's as well.
+        path("tmp"),
         path("sock"),
         path("pid"),
         path("err"),
