@@ -94,7 +94,8 @@ fn start(
     restart_writer: bool,
 ) {
     failed(turn, side, ActionKind::Start, instance);
-    if process.state == ProcessState::Exiting || !wanted(turn, side, restart_writer) {
+    let starting = turn.work(Some(side)).runs(ActionKind::Start);
+    if starting || process.state == ProcessState::Exiting || !wanted(turn, side, restart_writer) {
         return;
     }
     if let Some(who) = &instance.port_taken_by {

@@ -5,9 +5,10 @@ use crate::model::action::{Action, ActionError, ActionKind, Brought};
 use crate::model::finding::Kind;
 use crate::model::gtid::GtidSet;
 use crate::model::member::Side;
-use crate::model::memory::{Quarantine, Rejoin};
+use crate::model::memory::{Quarantine, Rejoin, Stood};
 use crate::model::process::ProcessState;
 use crate::model::server::{Family, ServerFact};
+use crate::model::time::Timestamp;
 
 use super::serve;
 use super::turn::Turn;
@@ -93,7 +94,8 @@ fn prove(turn: &mut Turn<'_>, side: Side, look: &ServerFact, rejoin: &Rejoin) {
     if look.incarnation == rejoin.life {
         return;
     }
-    let Some(writer) = turn.server_since(side.peer(), look.at) else {
+    let stood = stood_since(turn, side, look);
+    let Some(writer) = turn.server_since(side.peer(), stood) else {
         turn.hurry = true;
         return;
     };
@@ -115,6 +117,26 @@ fn prove(turn: &mut Turn<'_>, side: Side, look: &ServerFact, rejoin: &Rejoin) {
     };
     turn.memory.durable.rejoin[side] = None;
     turn.memory.durable.quarantine[side] = Some(Quarantine { why, exclusive });
+}
+
+/// Since when the returned member has been seen to have just this: the two are looked at in turn, and
+/// the newest look of one may always be a little younger than the other's.
+fn stood_since(turn: &mut Turn<'_>, side: Side, look: &ServerFact) -> Timestamp {
+    let stood = &mut turn.memory.stood[side];
+    match stood {
+        Some(stood) if stood.life == look.incarnation && stood.executed == look.executed => {
+            stood.since
+        }
+        _ => {
+            let (life, executed) = (look.incarnation.clone(), look.executed.clone());
+            *stood = Some(Stood {
+                life,
+                executed,
+                since: look.at,
+            });
+            look.at
+        }
+    }
 }
 
 /// MySQL ignores events that carry its own identity: what it lost of its own would never come back.

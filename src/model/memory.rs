@@ -30,6 +30,9 @@ pub struct Memory {
     /// Restarts of threads that had stopped with an error, in a row.
     #[serde(default)]
     pub restarts: Both<Restarts>,
+    /// What a returning member has been seen to have, and since when.
+    #[serde(default)]
+    pub stood: Both<Option<Stood>>,
     /// Since when the life that [`Durable::lives`] names has been seen.
     pub lives_since: Both<Timestamp>,
     /// How often each member was started without success or died soon after, in a row.
@@ -129,6 +132,17 @@ pub struct Rejoin {
     pub cut_done: bool,
     /// What the new writer had when it was opened.
     pub known: GtidSet,
+}
+
+/// What a member that cannot change was seen to have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stood {
+    /// The life that was looked at.
+    pub life: Incarnation,
+    /// Its transactions.
+    pub executed: GtidSet,
+    /// The first look that showed just these.
+    pub since: Timestamp,
 }
 
 /// Why a member's link must not run.
@@ -321,6 +335,7 @@ impl Memory {
             unproven: 0,
             waited_at: Timestamp::BOOT,
             restarts: Both::default(),
+            stood: Both::default(),
             lives_since: Both::default(),
             starts: Both::default(),
             healthy_since: None,

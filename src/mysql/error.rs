@@ -31,12 +31,19 @@ pub enum SqlSource {
     Unexpected(String),
 }
 
+/// ER_ACCESS_DENIED_ERROR.
+const ACCESS_DENIED: u16 = 1045;
+
 impl SqlError {
     /// Wraps what the driver says.
     pub fn new(attempted: impl Into<String>, on: &str, source: impl Into<SqlSource>) -> Self {
         let source = source.into();
         let errno = match &source {
             SqlSource::Driver(mysql_async::Error::Server(error)) => Some(error.code),
+            // A MySQL server that does not know the user names the plugin of a decoy account.
+            SqlSource::Driver(mysql_async::Error::Driver(
+                mysql_async::DriverError::UnknownAuthPlugin { .. },
+            )) => Some(ACCESS_DENIED),
             SqlSource::Driver(_) | SqlSource::Deadline(_) | SqlSource::Unexpected(_) => None,
         };
         Self {

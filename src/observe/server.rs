@@ -17,6 +17,9 @@ use crate::mysql::look::Looker;
 /// Time between looks at rest.
 pub const INTERVAL: Duration = Duration::from_millis(500);
 
+/// Time between looks while an operation is under way: each may be the one that lets it go on.
+const HURRIED: Duration = Duration::from_millis(5);
+
 /// A statement of a look must be answered by then. Longer than the 1.1 s for which MySQL answers
 /// nobody who reads its variables while a source side is switched off.
 const LIMIT: Duration = Duration::from_millis(1_500);
@@ -29,6 +32,20 @@ pub struct Steering {
     /// An operation is under way: a look reads only what moves, unless the last full one is older
     /// than an interval.
     pub hurry: watch::Receiver<bool>,
+}
+
+impl Steering {
+    /// Waits until the next look is due.
+    async fn rest(&mut self) {
+        if *self.hurry.borrow() {
+            return sleep(HURRIED).await;
+        }
+        tokio::select! {
+            () = self.poke.notified() => {}
+            () = sleep(INTERVAL) => {}
+            Ok(_) = self.hurry.wait_for(|hurry| *hurry) => {}
+        }
+    }
 }
 
 /// Starts looking. The task ends when nobody listens any more.
@@ -76,8 +93,7 @@ impl Looking {
             tokio::select! {
                 biased;
                 () = Observer::life_ends(&mut ends, &life) => return Ok(()),
-                () = self.steering.poke.notified() => {}
-                () = sleep(INTERVAL) => {}
+                () = self.steering.rest() => {}
             }
         }
     }
