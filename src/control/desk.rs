@@ -1,5 +1,7 @@
 //! Turns a command into a request to a pair's loop, or into what the newest report says.
 
+mod fault;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,6 +10,8 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
+pub(super) use self::fault::Fault;
+use self::fault::{denied, failed, silent, unknown};
 use super::access::Peer;
 use super::commands::{Answer, Command, Failure, PROTOCOL};
 use super::report::{MemberSessions, OperationReport, PairReport};
@@ -379,42 +383,4 @@ async fn receive<T>(whom: &str, answer: oneshot::Receiver<T>, wait: Duration) ->
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(_)) | Err(_) => Err(silent(whom)),
     }
-}
-
-/// Why there is no answer: becomes [`Answer::Failed`].
-pub(super) struct Fault {
-    pub(super) code: Failure,
-    pub(super) text: String,
-}
-
-impl From<Fault> for Answer {
-    fn from(Fault { code, text }: Fault) -> Self {
-        Self::Failed { code, text }
-    }
-}
-
-fn failed(code: Failure, text: String) -> Fault {
-    Fault { code, text }
-}
-
-fn unknown(text: String) -> Fault {
-    failed(Failure::Unknown, text)
-}
-
-fn silent(whom: &str) -> Fault {
-    failed(
-        Failure::Unavailable,
-        format!("{whom} did not answer: see `journalctl -u dualmasterd`"),
-    )
-}
-
-fn denied(peer: Peer) -> Fault {
-    failed(
-        Failure::Denied,
-        format!(
-            "uid {} may only look: be root or a member of the group `{}`",
-            peer.uid,
-            super::access::GROUP
-        ),
-    )
 }

@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::daemon::report::tests::{at, healthy, policy};
-use crate::model::action::Brought;
+use crate::model::action::{Action, ActionError, Brought, Outcome};
 use crate::model::gtid::GtidSet;
 use crate::model::memory::{Promotion, RoleChange};
 
