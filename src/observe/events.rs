@@ -35,23 +35,24 @@ pub fn spawn_recorder(
     let mut writer = writer.clone();
     tokio::spawn(async move {
         while writer.wait_for(Option::is_some).await.is_ok() {
-            let mut unset = writer.clone();
-            let recorded = tokio::select! {
-                biased;
-                _ = unset.wait_for(Option::is_none) => continue,
-                recorded = record(&target) => recorded,
-            };
-            if let Err(error) = recorded {
-                let member = &target.name;
-                tracing::debug!(%member, "recording the writer's events: {}", error.chain());
-            }
+            let (recorder, mut unset) = (keep_recording(&target), writer.clone());
             tokio::select! {
                 biased;
-                _ = unset.wait_for(Option::is_none) => {}
-                () = sleep(EVERY) => {}
+                unset = unset.wait_for(Option::is_none) => if unset.is_err() { return },
+                () = recorder => {}
             }
         }
     })
+}
+
+async fn keep_recording(target: &Arc<ServerTarget>) {
+    loop {
+        if let Err(error) = record(target).await {
+            let member = &target.name;
+            tracing::debug!(%member, "recording the writer's events: {}", error.chain());
+        }
+        sleep(EVERY).await;
+    }
 }
 
 /// Brings the table up to date. Events disabled because they came from the other server stay as they

@@ -41,13 +41,13 @@ impl Observer {
         known.clone().ok_or(Over)
     }
 
-    /// Waits until the life is another one than `old`.
+    /// Waits until the life is another one than `old`, or nobody tells of lives any more.
     pub(super) async fn life_ends(
         life: &mut watch::Receiver<Option<Incarnation>>,
         old: &Incarnation,
-    ) {
-        // A closed channel means the daemon ends: as good as another life.
-        let _ = life.wait_for(|now| now.as_ref() != Some(old)).await;
+    ) -> Result<(), Over> {
+        let ended = life.wait_for(|now| now.as_ref() != Some(old)).await;
+        ended.map(drop).map_err(|_| Over)
     }
 
     pub(super) fn send(&self, seen: Seen) -> Result<(), Over> {

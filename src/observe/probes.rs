@@ -78,7 +78,7 @@ impl Probe {
             ProbeKind::LocalWrite | ProbeKind::Heartbeat => {
                 let mut writer = self.writer.clone();
                 tokio::select! {
-                    () = Observer::life_ends(&mut self.observer.life, &life) => return Ok(()),
+                    ended = Observer::life_ends(&mut self.observer.life, &life) => return ended,
                     set = writer.wait_for(Option::is_some) => *set.map_err(|_| Over)?,
                 }
             }
@@ -86,7 +86,7 @@ impl Probe {
         let (mut ends, mut writer) = (self.observer.life.clone(), self.writer.clone());
         tokio::select! {
             biased;
-            () = ended(&mut ends, &mut writer, &life, as_writer) => {}
+            ended = ended(&mut ends, &mut writer, &life, as_writer) => ended?,
             over = self.ask_on(as_writer) => return Err(over),
         }
         self.fact = ProbeFact::default();
@@ -152,15 +152,15 @@ async fn ended(
     writer: &mut watch::Receiver<Option<WriterProbe>>,
     life: &Incarnation,
     as_writer: Option<WriterProbe>,
-) {
+) -> Result<(), Over> {
     let order_changes = async {
         if as_writer.is_none() || writer.wait_for(|now| *now != as_writer).await.is_err() {
             std::future::pending::<()>().await;
         }
     };
     tokio::select! {
-        () = Observer::life_ends(ends, life) => {}
-        () = order_changes => {}
+        ended = Observer::life_ends(ends, life) => ended,
+        () = order_changes => Ok(()),
     }
 }
 

@@ -78,7 +78,7 @@ impl Looking {
         loop {
             let seen = tokio::select! {
                 biased;
-                () = Observer::life_ends(&mut ends, &life) => return Ok(()),
+                ended = Observer::life_ends(&mut ends, &life) => return ended,
                 seen = self.look(&life) => seen,
             };
             let side = self.observer.side;
@@ -92,7 +92,7 @@ impl Looking {
             self.observer.send(seen)?;
             tokio::select! {
                 biased;
-                () = Observer::life_ends(&mut ends, &life) => return Ok(()),
+                ended = Observer::life_ends(&mut ends, &life) => return ended,
                 () = self.steering.rest() => {}
             }
         }

@@ -30,6 +30,7 @@ use dualmasterd::observe::observer::Observer;
 use dualmasterd::observe::probes::{WriterProbe, spawn_prober};
 use dualmasterd::observe::server::{Steering, spawn_looker};
 use dualmasterd::observe::{ProbeKind, Seen};
+use mysql_async::prelude::Queryable;
 use nix::sys::signal::Signal;
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -63,6 +64,10 @@ async fn all(family: Family, port: u16) {
     closing(&pair).await;
     step("sessions");
     sessions(&pair).await;
+    if family == Family::Mariadb {
+        step("routines with an administrator's right");
+        definers(&pair).await;
+    }
     step("relay logs");
     relay_logs(&pair).await;
     step("observers");
@@ -75,6 +80,8 @@ async fn all(family: Family, port: u16) {
     silent_peer(&pair).await;
     step("times of a look");
     times(&pair).await;
+    step("cost at rest");
+    cost_at_rest(&pair).await;
     if family == Family::Mysql {
         step("link over TLS");
         link_over_tls(&pair).await;
@@ -331,6 +338,53 @@ async fn sessions(pair: &Pair) {
     let fact = a.look().await;
     assert_eq!(fact.semi_sync.clients, 1, "dump threads stay");
     assert_eq!(fact.link.unwrap().receiver, Receiver::Running);
+}
+
+/// On MariaDB a routine that runs with an administrator's right writes through `read_only` for whoever
+/// calls it: then an ordinary client's session is one of those that have to be ended.
+async fn definers(pair: &Pair) {
+    let a = &pair.a;
+    a.sql(
+        "CREATE USER plain@localhost IDENTIFIED BY 'p'; GRANT EXECUTE, SELECT ON t.* TO plain@localhost",
+    )
+    .await;
+    let client = || {
+        let opts = mysql_async::OptsBuilder::default()
+            .socket(
+                a.target()
+                    .socket
+                    .as_ref()
+                    .map(|path| path.display().to_string()),
+            )
+            .user(Some("plain"))
+            .pass(Some("p"));
+        mysql_async::Conn::new(opts)
+    };
+    let mut plain = client().await.unwrap();
+    close_sessions(&a.handle, Which::PassReadOnly)
+        .await
+        .unwrap();
+    plain
+        .query_drop("SELECT 1")
+        .await
+        .expect("it cannot write through read_only");
+    a.sql(
+        "CREATE DEFINER=root@localhost PROCEDURE t.p() SQL SECURITY DEFINER \
+         INSERT INTO t.x VALUES (1000)",
+    )
+    .await;
+    close(&a.handle, BUDGET).await.unwrap();
+    plain
+        .query_drop("CALL t.p()")
+        .await
+        .expect("the routine passes read_only");
+    close_sessions(&a.handle, Which::PassReadOnly)
+        .await
+        .unwrap();
+    assert!(plain.query_drop("SELECT 1").await.is_err());
+    open(&a.handle).await.unwrap();
+    a.sql("DROP PROCEDURE t.p").await;
+    pair.b.until_has(&a.look().await.executed).await;
 }
 
 async fn relay_logs(pair: &Pair) {
@@ -783,4 +837,36 @@ async fn link_over_tls(pair: &Pair) {
     );
     let running = b.look().await.link.unwrap();
     assert!(running.applier && running.receiver == Receiver::Running);
+}
+
+/// Processor time of both members' observers, the writer's probes included.
+async fn cost_at_rest(pair: &Pair) {
+    let (a, b) = (
+        Watched::start(&pair.a, Side::A),
+        Watched::start(&pair.b, Side::B),
+    );
+    a.writer
+        .send(Some(WriterProbe {
+            epoch: 8,
+            writer: 1,
+        }))
+        .unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let before = processor_time();
+    let span = Duration::from_secs(5);
+    tokio::time::sleep(span).await;
+    let used = processor_time() - before;
+    let percent = 100.0 * used.as_secs_f64() / span.as_secs_f64();
+    eprintln!("   {percent:.2} % of a core for both members");
+    drop((a, b));
+    // The last heartbeat is over before the next step.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+}
+
+fn processor_time() -> Duration {
+    let usage = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_SELF).unwrap();
+    let micros = |time: nix::sys::time::TimeVal| {
+        u64::try_from(time.tv_sec() * 1_000_000 + time.tv_usec()).unwrap()
+    };
+    Duration::from_micros(micros(usage.user_time()) + micros(usage.system_time()))
 }
