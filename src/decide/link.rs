@@ -88,7 +88,9 @@ fn repoint(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatus
     let peer_has = turn
         .server(side.peer())
         .is_some_and(|peer| peer.executed.contains(&unapplied));
-    if unapplied.is_empty() || peer_has {
+    // Until it has come again this member lacks it, and must not be promotable.
+    let promotable = turn.memory.writer() == Some(side.peer()) && !turn.may_lack(side);
+    if unapplied.is_empty() || (peer_has && !promotable) {
         turn.act(Action::Point { side });
     }
 }
@@ -133,11 +135,8 @@ fn receiver(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatu
         }
         return;
     }
-    // On MariaDB a start with both threads stopped asks anew from what was executed; what was only
-    // received comes again from the living peer.
-    let both_stopped = turn.is_mariadb() && !link.applier;
-    let unapplied = !look.executed.contains(&link.received);
-    if both_stopped && unapplied {
+    // What was only received comes again from the living peer.
+    if turn.loses_relay_log(look) {
         repoint(turn, side, look, link);
     } else {
         let error = link.receiver_error.is_some();
@@ -160,10 +159,7 @@ fn applier(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatus
         }
         return;
     }
-    let lost_at_start = turn.is_mariadb()
-        && link.receiver == Receiver::Stopped
-        && !look.executed.contains(&link.received);
-    if !lost_at_start {
+    if !turn.loses_relay_log(look) && turn.is_settled(side, ActionKind::StopReceiver) {
         let error = link.applier_error.is_some();
         start(turn, Action::StartApplier { side }, error);
     }

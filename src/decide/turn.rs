@@ -6,7 +6,7 @@ use crate::model::action::{Action, ActionKind, OpId, Step};
 use crate::model::facts::{Facts, MemberFacts, Work};
 use crate::model::finding::{Finding, Kind};
 use crate::model::gtid::{GtidSet, Uuid};
-use crate::model::link::LinkStatus;
+use crate::model::link::{LinkStatus, Receiver};
 use crate::model::member::Side;
 use crate::model::memory::{Memory, RoleChange};
 use crate::model::policy::{Durability, Policy};
@@ -104,6 +104,13 @@ impl<'a> Turn<'a> {
             .map_or(Timestamp::BOOT, |done| done.at)
     }
 
+    /// None of this kind is under way, and the newest look was sent after the last one had ended.
+    pub(super) fn is_settled(&self, side: Side, kind: ActionKind) -> bool {
+        let work = self.work(Some(side));
+        let ended = work.ended_at(kind).unwrap_or(Timestamp::BOOT);
+        !work.runs(kind) && self.server(side).is_some_and(|look| look.asked >= ended)
+    }
+
     pub(super) fn work(&self, side: Option<Side>) -> &'a Work {
         match side {
             Some(side) => &self.member(side).work,
@@ -113,6 +120,16 @@ impl<'a> Turn<'a> {
 
     pub(super) fn is_mariadb(&self) -> bool {
         self.policy.family == Family::Mariadb
+    }
+
+    /// Both threads are stopped and something is unapplied: the next start of either throws MariaDB's
+    /// relay log away.
+    pub(super) fn loses_relay_log(&self, look: &ServerFact) -> bool {
+        self.is_mariadb()
+            && look.link.as_ref().is_some_and(|link| {
+                let both_stopped = link.receiver == Receiver::Stopped && !link.applier;
+                both_stopped && !look.executed.contains(&link.received)
+            })
     }
 
     pub(super) fn is_lossless(&self) -> bool {
@@ -137,6 +154,13 @@ impl<'a> Turn<'a> {
             .as_ref()
             .and_then(|stored| stored.register.as_ref());
         stored.is_some() && stored == self.register()
+    }
+
+    /// It is on disk that this member may lack what was acknowledged: nobody would promote it unproven.
+    pub(super) fn may_lack(&self, side: Side) -> bool {
+        let register = self.register();
+        self.register_is_stored()
+            && register.is_some_and(|register| register.writer == side || register.in_sync.is_none())
     }
 
     // Whose transactions.

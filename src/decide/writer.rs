@@ -132,12 +132,6 @@ pub const TABLE: [Row; 18] = {
             "the roles are exchanged as planned",
         ),
         row(Serving, PauseSet, Paused, "nobody promotes, by order"),
-        row(
-            Switching,
-            WriterLost,
-            Promoting,
-            "the writer died during the switchover",
-        ),
         row(Switching, Undone, Serving, "the switchover was undone"),
         row(Switching, Opened, Serving, "the new writer serves"),
         row(Promoting, Undone, Serving, "the promotion cannot go on"),
@@ -162,6 +156,12 @@ pub const TABLE: [Row; 18] = {
             WriterLost,
             Promoting,
             "an operator orders the standby to take over",
+        ),
+        row(
+            Paused,
+            SwitchBegun,
+            Switching,
+            "an operator exchanges the roles: a pause stops only what moves by itself",
         ),
     ]
 };
@@ -481,10 +481,10 @@ fn name_verdict(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) {
     turn.find_at(writer, kind, detail);
 }
 
-/// Follows the edge, if the table has one.
-fn go(turn: &mut Turn<'_>, event: Event, state: Option<State>) {
+/// Follows the edge, if the table has one. Returns whether it has.
+pub(super) fn go(turn: &mut Turn<'_>, event: Event, state: Option<State>) -> bool {
     let Some(row) = next(name(&turn.memory.state), event) else {
-        return;
+        return false;
     };
     turn.memory.state = match (row.to, state) {
         (_, Some(state)) => state,
@@ -492,6 +492,7 @@ fn go(turn: &mut Turn<'_>, event: Event, state: Option<State>) {
         (Name::Settling, None) => State::Settling { since: turn.now() },
         (Name::Serving | Name::Switching | Name::Promoting | Name::Holding, None) => State::Serving,
     };
+    true
 }
 
 fn hold(turn: &mut Turn<'_>, why: Why) {
@@ -578,3 +579,15 @@ fn stop_cleanly(turn: &mut Turn<'_>) -> bool {
     }
     true
 }
+
+/// The table as a mermaid diagram, for the documents.
+pub fn picture() -> String {
+    let edges = TABLE
+        .iter()
+        .map(|row| format!("    {:?} --> {:?}: {:?}\n", row.from, row.to, row.event));
+    let first = "stateDiagram-v2\n    [*] --> Settling\n".to_owned();
+    first + &edges.collect::<String>()
+}
+
+#[cfg(test)]
+mod tests;
