@@ -70,7 +70,7 @@ pub(super) fn may_have_ended_by_order(
     process: &ProcessFact,
     killed_by_us: Option<&Incarnation>,
 ) -> bool {
-    if process.stops_by_order {
+    if process.stops_by_order || matches!(process.ended, Some(Ended::Code(_))) {
         return true;
     }
     if process.incarnation.is_some() && process.incarnation.as_ref() == killed_by_us {
@@ -78,8 +78,7 @@ pub(super) fn may_have_ended_by_order(
     }
     match process.ended {
         Some(Ended::Signal(_)) => !process.watched,
-        Some(Ended::Code(_)) => true,
-        Some(Ended::Unknown) | None => !process.watched,
+        Some(Ended::Code(_) | Ended::Unknown) | None => !process.watched,
     }
 }
 

@@ -60,7 +60,17 @@ pub(super) fn steps(turn: &mut Turn<'_>, promotion: &Promotion) -> Progress {
         turn.act(Action::DisarmSource { side: to });
     }
     let drained = match &look.link {
-        Some(link) => drained(turn, to, look, link),
+        Some(link) => match drained(turn, to, look, link) {
+            // What cannot be applied was given up by an operator; its files are kept.
+            Err(_) if promotion.accept_loss => {
+                let gone = receiver_gone(turn, to, link);
+                if !gone {
+                    turn.act(Action::StopReceiver { side: to });
+                }
+                Ok(turn.relay_is_saved(to, look) && gone)
+            }
+            drained => drained,
+        },
         None => Ok(true),
     };
     match drained {

@@ -3,9 +3,11 @@
 use crate::model::action::OpId;
 use crate::model::member::Side;
 use crate::model::memory::{Held, Pause, PausedBy, Promotion, Stage, Starts, State, Switch};
+use crate::model::policy::HookEvent;
 use crate::model::request::{Granted, Guard, Refusal, Reply, Request, Thread, Verb};
 
 use super::guard;
+use super::hooks;
 use super::turn::Turn;
 use super::writer::{self, Event};
 
@@ -45,6 +47,7 @@ pub(super) fn answer(turn: &mut Turn<'_>) {
     for request in turn.facts.requests.clone() {
         let kept = request.dry_run.then(|| turn.memory.clone());
         let result = grant(turn, &request);
+        turn.op = None;
         if let Some(kept) = kept {
             turn.memory = kept;
         }
@@ -178,7 +181,12 @@ pub(super) fn begin_switchover(turn: &mut Turn<'_>, to: Side, why: String) -> Op
         position: None,
         why,
     });
-    writer::go(turn, Event::SwitchBegun, Some(state)).then_some(op)
+    if !writer::go(turn, Event::SwitchBegun, Some(state)) {
+        return None;
+    }
+    turn.op = Some(op);
+    hooks::queue(turn, HookEvent::PreSwitchover, Some(to.peer()), to);
+    Some(op)
 }
 
 fn failover(turn: &mut Turn<'_>, to: Side, accept_loss: bool) -> Result<Granted, Refusal> {
@@ -212,5 +220,7 @@ fn failover(turn: &mut Turn<'_>, to: Side, accept_loss: bool) -> Result<Granted,
     if !writer::go(turn, Event::WriterLost, Some(state)) {
         return refused("another operation is under way", Vec::new());
     }
+    turn.op = Some(op);
+    hooks::queue(turn, HookEvent::PreFailover, Some(to.peer()), to);
     begun(op, format!("failover to {name} begun"))
 }

@@ -16,6 +16,9 @@ use crate::model::request::Reply;
 use crate::model::server::{Family, ServerFact};
 use crate::model::time::Timestamp;
 
+/// The same action is not repeated sooner than this after it succeeded.
+const AGAIN: Duration = Duration::from_millis(200);
+
 /// The decision in the making. Each part of the core reads it and adds its share.
 pub(super) struct Turn<'a> {
     pub(super) policy: &'a Policy,
@@ -156,6 +159,19 @@ impl<'a> Turn<'a> {
         stored.is_some() && stored == self.register()
     }
 
+    /// Its relay logs were copied aside after they were looked at; planned where they were not.
+    pub(super) fn relay_is_saved(&mut self, side: Side, look: &ServerFact) -> bool {
+        let life_began = self.memory.lives_since[side].min(look.asked);
+        let saved = self
+            .work(Some(side))
+            .done_since(ActionKind::SaveRelay, life_began)
+            .is_some();
+        if !saved {
+            self.act(Action::SaveRelay { side });
+        }
+        saved
+    }
+
     /// It is on disk that this member may lack what was acknowledged: nobody would promote it unproven.
     pub(super) fn may_lack(&self, side: Side) -> bool {
         let register = self.register();
@@ -204,12 +220,34 @@ impl<'a> Turn<'a> {
         if planned || work.runs(kind) || !self.looked_since_done(&action) {
             return false;
         }
+        if let Some(at) = self.again_at(&action).filter(|at| *at > self.now()) {
+            self.wake(at);
+            return false;
+        }
         self.plan.push(Step {
             op: self.op,
             epoch: self.epoch(),
             action,
         });
         true
+    }
+
+    /// The very same action succeeded, and what is seen asks for it again: somebody undid it, or it had
+    /// no effect. Not at once, so that the two do not fight in a tight loop.
+    fn again_at(&self, action: &Action) -> Option<Timestamp> {
+        let repeats = matches!(
+            action.kind(),
+            ActionKind::Route
+                | ActionKind::CloseSessions
+                | ActionKind::DestroyClients
+                | ActionKind::Hook
+                | ActionKind::Kill
+        );
+        let done = self
+            .work(action.side())
+            .done_since(action.kind(), Timestamp::BOOT)?;
+        let same = !repeats && done.action == *action;
+        same.then(|| done.at + AGAIN)
     }
 
     /// The last action of this kind ended before what its effect is seen by was looked at.
@@ -319,5 +357,6 @@ impl<'a> Turn<'a> {
             .saturating_sub(crate::model::memory::Durable::CHANGES_KEPT);
         changes.drain(..excess);
         self.memory.durable.register = Some(register);
+        self.memory.moved_at = self.now();
     }
 }

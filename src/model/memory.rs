@@ -8,6 +8,7 @@ use super::action::OpId;
 use super::gtid::GtidSet;
 use super::incarnation::{BootId, Incarnation};
 use super::member::{Both, Side};
+use super::policy::HookEvent;
 use super::register::Register;
 use super::time::Timestamp;
 
@@ -30,6 +31,15 @@ pub struct Memory {
     /// Restarts of threads that had stopped with an error, in a row.
     #[serde(default)]
     pub restarts: Both<Restarts>,
+    /// Hooks that wait for their turn, oldest first.
+    #[serde(default)]
+    pub hooks: Vec<PendingHook>,
+    /// The link of this member was broken at the last decision: its hook was run.
+    #[serde(default)]
+    pub link_broken: Both<bool>,
+    /// When the register was last moved by this daemon.
+    #[serde(default)]
+    pub moved_at: Timestamp,
     /// The life of each server that runs, and since when it has been seen.
     pub lives: Both<Option<Incarnation>>,
     /// Since when that life has been seen.
@@ -71,6 +81,9 @@ pub struct Durable {
     pub last_op: u64,
     /// The application's account was created.
     pub app_created: bool,
+    /// The epoch whose writer has taken over the scheduled events.
+    #[serde(default)]
+    pub events_epoch: u64,
 }
 
 impl Durable {
@@ -230,6 +243,19 @@ pub struct Promotion {
     pub accept_loss: bool,
 }
 
+/// A hook that is to be run once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingHook {
+    /// The operation it belongs to.
+    pub op: Option<OpId>,
+    /// What happened.
+    pub event: HookEvent,
+    /// The old writer, where a role changed.
+    pub from: Option<Side>,
+    /// The new writer, or the member concerned.
+    pub to: Side,
+}
+
 /// How an operation ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpEnded {
@@ -321,6 +347,9 @@ impl Memory {
             unproven: 0,
             waited_at: Timestamp::BOOT,
             restarts: Both::default(),
+            hooks: Vec::new(),
+            link_broken: Both::default(),
+            moved_at: Timestamp::BOOT,
             lives: Both::default(),
             lives_since: Both::default(),
             starts: Both::default(),
