@@ -50,18 +50,18 @@ pub(super) fn verdict(turn: &Turn<'_>, writer: Side) -> Verdict {
     if !process.lives() {
         return Verdict::Dead;
     }
-    // Before its first answer it starts, perhaps with a long recovery.
-    if turn.server(writer).is_none() {
-        return Verdict::Fine;
-    }
     let hang = Hang {
         turn,
         writer,
         process,
     };
-    hang.refusal()
-        .or_else(|| hang.stuck())
-        .unwrap_or(Verdict::Fine)
+    // Before its first answer it starts, perhaps with a long recovery, and refuses. It does not hang:
+    // it listens only once it has recovered.
+    let refusal = match turn.server(writer) {
+        Some(_) => hang.refusal(),
+        None => None,
+    };
+    refusal.or_else(|| hang.stuck()).unwrap_or(Verdict::Fine)
 }
 
 /// The member's last life may have acknowledged commits that its standby has not got: it was stopped by
@@ -70,7 +70,7 @@ pub(super) fn may_have_ended_by_order(
     process: &ProcessFact,
     killed_by_us: Option<&Incarnation>,
 ) -> bool {
-    if process.stops_by_order {
+    if process.stops_by_order || matches!(process.ended, Some(Ended::Code(_))) {
         return true;
     }
     if process.incarnation.is_some() && process.incarnation.as_ref() == killed_by_us {
@@ -78,8 +78,7 @@ pub(super) fn may_have_ended_by_order(
     }
     match process.ended {
         Some(Ended::Signal(_)) => !process.watched,
-        Some(Ended::Code(_)) => true,
-        Some(Ended::Unknown) | None => !process.watched,
+        Some(Ended::Code(_) | Ended::Unknown) | None => !process.watched,
     }
 }
 

@@ -204,7 +204,8 @@ fn kept_apart(turn: &Turn<'_>, standby: Side) -> Guard {
 }
 
 fn serving(turn: &Turn<'_>, to: Side) -> Guard {
-    let serving = matches!(turn.memory.state, State::Serving);
+    // A pause stops what moves by itself, not what an operator orders.
+    let serving = matches!(turn.memory.state, State::Serving | State::Paused);
     let writer = turn.memory.writer();
     let ok = serving && writer == Some(to.peer());
     let value = match (serving, writer) {

@@ -104,7 +104,7 @@ fn start(
     }
     let next = turn.memory.starts[side].next();
     let in_vain = turn.memory.starts[side].in_vain;
-    if in_vain > 0 {
+    if in_vain > 0 && !turn.work(Some(side)).runs(ActionKind::Start) {
         let words = instance.last_words.join("\n");
         let detail = format!("{in_vain} starts without an answer\n{words}");
         turn.find_at(side, Kind::ServerDoesNotStart, detail.trim_end());

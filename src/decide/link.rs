@@ -7,8 +7,10 @@ use crate::model::action::{Action, ActionKind};
 use crate::model::finding::Kind;
 use crate::model::link::{LinkStatus, Receiver};
 use crate::model::member::Side;
+use crate::model::policy::HookEvent;
 use crate::model::server::ServerFact;
 
+use super::hooks;
 use super::turn::Turn;
 
 /// Keeps both links while `writer` serves.
@@ -45,8 +47,7 @@ fn gate(turn: &mut Turn<'_>, writer: Side) {
 
 /// One member's link is configured and its threads run as its role asks.
 fn keep(turn: &mut Turn<'_>, side: Side, look: &ServerFact, gated: bool) {
-    if let Some(why) = kept_off(turn, side) {
-        turn.find_at(side, Kind::LinkQuarantined, why);
+    if is_kept_off(turn, side) {
         return;
     }
     if !turn.lives(side.peer()) || turn.server(side.peer()).is_none() {
@@ -71,29 +72,41 @@ fn keep(turn: &mut Turn<'_>, side: Side, look: &ServerFact, gated: bool) {
     }
 }
 
-/// Why this member's link must not run at all.
-fn kept_off(turn: &Turn<'_>, side: Side) -> Option<String> {
+/// This member's link must not run at all.
+fn is_kept_off(turn: &mut Turn<'_>, side: Side) -> bool {
     let durable = &turn.memory.durable;
-    if let Some(quarantine) = &durable.quarantine[side] {
-        return Some(quarantine.why.clone());
-    }
     // The new writer must not receive from a deposed one that is not proven clean, nor that one start.
     let unproven = durable.rejoin[side].is_some() || durable.rejoin[side.peer()].is_some();
-    unproven.then(|| "waits for the deposed writer's proof".into())
+    let quarantine = durable.quarantine[side].as_ref();
+    if let Some(why) = quarantine.map(|quarantine| quarantine.why.clone()) {
+        turn.find_at(side, Kind::LinkQuarantined, why);
+        return true;
+    }
+    unproven
 }
 
 /// Every change with both threads stopped throws the relay log away: only where nothing is lost by it.
 fn repoint(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatus) {
     let unapplied = link.received.subtract(&look.executed);
-    let peer_has = turn
-        .server(side.peer())
-        .is_some_and(|peer| peer.executed.contains(&unapplied));
-    if unapplied.is_empty() || peer_has {
+    if unapplied.is_empty() {
+        turn.act(Action::Point { side });
+        return;
+    }
+    let Some(peer) = turn.server_since(side.peer(), look.at) else {
+        return;
+    };
+    // Until it has come again this member lacks it, and must not be promotable.
+    let promotable = turn.memory.writer() == Some(side.peer()) && !turn.may_lack(side);
+    if promotable {
+        return;
+    }
+    if peer.executed.contains(&unapplied) || turn.relay_is_saved(side, look) {
         turn.act(Action::Point { side });
     }
 }
 
 fn errors(turn: &mut Turn<'_>, side: Side, link: &LinkStatus) {
+    let mut broken = false;
     for (thread, error) in [
         ("receiver", &link.receiver_error),
         ("applier", &link.applier_error),
@@ -104,6 +117,7 @@ fn errors(turn: &mut Turn<'_>, side: Side, link: &LinkStatus) {
             } else {
                 Kind::LinkBroken
             };
+            broken |= kind == Kind::LinkBroken;
             turn.find_at(
                 side,
                 kind,
@@ -111,6 +125,10 @@ fn errors(turn: &mut Turn<'_>, side: Side, link: &LinkStatus) {
             );
         }
     }
+    if broken && !turn.memory.link_broken[side] {
+        hooks::queue(turn, HookEvent::OnLinkBroken, None, side);
+    }
+    turn.memory.link_broken[side] = broken;
 }
 
 fn receiver(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatus, gated: bool) {
@@ -133,11 +151,8 @@ fn receiver(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatu
         }
         return;
     }
-    // On MariaDB a start with both threads stopped asks anew from what was executed; what was only
-    // received comes again from the living peer.
-    let both_stopped = turn.is_mariadb() && !link.applier;
-    let unapplied = !look.executed.contains(&link.received);
-    if both_stopped && unapplied {
+    // What was only received comes again from the living peer.
+    if turn.loses_relay_log(look) {
         repoint(turn, side, look, link);
     } else {
         let error = link.receiver_error.is_some();
@@ -160,10 +175,7 @@ fn applier(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatus
         }
         return;
     }
-    let lost_at_start = turn.is_mariadb()
-        && link.receiver == Receiver::Stopped
-        && !look.executed.contains(&link.received);
-    if !lost_at_start {
+    if !turn.loses_relay_log(look) && turn.is_settled(side, ActionKind::StopReceiver) {
         let error = link.applier_error.is_some();
         start(turn, Action::StartApplier { side }, error);
     }
@@ -187,9 +199,10 @@ fn budget(turn: &mut Turn<'_>, side: Side, kind: ActionKind, error: bool) -> boo
 
 fn restarts<'t>(turn: &'t mut Turn<'_>, side: Side, kind: ActionKind) -> &'t mut u32 {
     let restarts = &mut turn.memory.restarts[side];
-    match kind {
-        ActionKind::StartApplier => &mut restarts.applier,
-        _ => &mut restarts.receiver,
+    if kind == ActionKind::StartApplier {
+        &mut restarts.applier
+    } else {
+        &mut restarts.receiver
     }
 }
 

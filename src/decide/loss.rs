@@ -120,12 +120,8 @@ fn unfit(turn: &Turn<'_>, standby: Side, look: &ServerFact) -> Option<String> {
             error.errno, error.text
         ));
     }
-    // With both threads stopped, MariaDB throws the relay log away at the next start of either.
-    let stuck = turn.is_mariadb()
-        && !link.applier
-        && link.receiver == Receiver::Stopped
-        && !look.executed.contains(&link.received);
-    stuck.then(|| "the standby has unapplied transactions and both its threads are stopped".into())
+    turn.loses_relay_log(look)
+        .then(|| "the standby has unapplied transactions and both its threads are stopped".into())
 }
 
 /// The same server again, if it is dead and has not been tried too often.

@@ -3,8 +3,10 @@
 mod choose;
 mod death;
 mod endpoint;
+mod events;
 mod flap;
 mod guard;
+mod hooks;
 mod instance;
 mod link;
 mod loss;

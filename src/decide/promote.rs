@@ -54,7 +54,17 @@ pub(super) fn steps(turn: &mut Turn<'_>, promotion: &Promotion) -> Progress {
         turn.act(Action::DisarmSource { side: to });
     }
     let drained = match &look.link {
-        Some(link) => drained(turn, to, look, link),
+        Some(link) => match drained(turn, to, look, link) {
+            // What cannot be applied was given up by an operator; its files are kept.
+            Err(_) if promotion.accept_loss => {
+                let gone = receiver_gone(turn, to, link);
+                if !gone {
+                    turn.act(Action::StopReceiver { side: to });
+                }
+                Ok(turn.relay_is_saved(to, look) && gone)
+            }
+            drained => drained,
+        },
         None => Ok(true),
     };
     match drained {
@@ -142,28 +152,28 @@ fn drained(
             error.text
         ));
     }
-    let all_applied = look.executed.contains(&link.received);
     let receiver_gone = receiver_gone(turn, to, link);
-    if !receiver_gone {
-        turn.act(Action::StopReceiver { side: to });
+    if receiver_gone && look.executed.contains(&link.received) {
+        // MariaDB shows half a transaction nowhere but in locks; stopping the applier rolls it back.
+        // MySQL shows it, and goes on serving without the stop.
+        let may_be_half = link.applier && (turn.is_mariadb() || link.half);
+        if may_be_half {
+            turn.act(Action::StopApplier { side: to });
+        }
+        return Ok(!may_be_half);
     }
-    if !link.applier && !all_applied {
-        if turn.is_mariadb() && link.receiver == Receiver::Stopped {
+    if !link.applier {
+        // Before the receiver is stopped: a start with both stopped throws MariaDB's relay logs away.
+        if turn.loses_relay_log(look) {
             return Err("unapplied transactions, and both threads are stopped".into());
         }
-        turn.act(Action::StartApplier { side: to });
-        return Ok(false);
+        if turn.is_settled(to, ActionKind::StopReceiver) {
+            turn.act(Action::StartApplier { side: to });
+        }
+    } else if !receiver_gone {
+        turn.act(Action::StopReceiver { side: to });
     }
-    if !receiver_gone || !all_applied {
-        return Ok(false);
-    }
-    // MariaDB shows half a transaction nowhere but in locks; stopping the applier rolls it back. MySQL
-    // shows it, and goes on serving without the stop.
-    if link.applier && (turn.is_mariadb() || link.half) {
-        turn.act(Action::StopApplier { side: to });
-        return Ok(false);
-    }
-    Ok(true)
+    Ok(false)
 }
 
 /// It receives nothing more and acknowledges nothing more. On MariaDB a receiver that has lost its

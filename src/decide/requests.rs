@@ -3,10 +3,13 @@
 use crate::model::action::OpId;
 use crate::model::member::Side;
 use crate::model::memory::{Held, Pause, PausedBy, Promotion, Stage, Starts, State, Switch};
+use crate::model::policy::HookEvent;
 use crate::model::request::{Granted, Guard, Refusal, Reply, Request, Thread, Verb};
 
 use super::guard;
+use super::hooks;
 use super::turn::Turn;
+use super::writer::{self, Event};
 
 /// Pauses and holds that have run out end.
 pub(super) fn expire(turn: &mut Turn<'_>) {
@@ -44,6 +47,7 @@ pub(super) fn answer(turn: &mut Turn<'_>) {
     for request in turn.facts.requests.clone() {
         let kept = request.dry_run.then(|| turn.memory.clone());
         let result = grant(turn, &request);
+        turn.op = None;
         if let Some(kept) = kept {
             turn.memory = kept;
         }
@@ -159,15 +163,17 @@ fn switchover(
             guards,
         );
     }
-    let op = begin_switchover(turn, to, "asked for by an operator".into());
+    let Some(op) = begin_switchover(turn, to, "asked for by an operator".into()) else {
+        return refused("another operation is under way", Vec::new());
+    };
     begun(op, format!("switchover to {} begun", turn.policy.name(to)))
 }
 
-/// Begins a switchover whose guards hold.
-pub(super) fn begin_switchover(turn: &mut Turn<'_>, to: Side, why: String) -> OpId {
+/// Begins a switchover whose guards hold; `None` where the machine's state has no such edge.
+pub(super) fn begin_switchover(turn: &mut Turn<'_>, to: Side, why: String) -> Option<OpId> {
     let op = turn.new_op();
     let since = turn.now();
-    turn.memory.state = State::Switching(Switch {
+    let state = State::Switching(Switch {
         op,
         to,
         since,
@@ -175,16 +181,18 @@ pub(super) fn begin_switchover(turn: &mut Turn<'_>, to: Side, why: String) -> Op
         position: None,
         why,
     });
-    op
+    if !writer::go(turn, Event::SwitchBegun, Some(state)) {
+        return None;
+    }
+    turn.op = Some(op);
+    hooks::queue(turn, HookEvent::PreSwitchover, Some(to.peer()), to);
+    Some(op)
 }
 
 fn failover(turn: &mut Turn<'_>, to: Side, accept_loss: bool) -> Result<Granted, Refusal> {
     let name = turn.policy.name(to).to_owned();
     if turn.memory.writer() == Some(to) {
         return refused(format!("{name} is the writer already"), Vec::new());
-    }
-    if matches!(turn.memory.state, State::Promoting(_) | State::Switching(_)) {
-        return refused("another role change is under way", Vec::new());
     }
     let operators = ["NotPaused", "Automatic", "NotFlapping"];
     let mut guards = guard::failover(turn, to);
@@ -202,12 +210,17 @@ fn failover(turn: &mut Turn<'_>, to: Side, accept_loss: bool) -> Result<Granted,
     }
     let op = turn.new_op();
     let why = "ordered by an operator".into();
-    turn.memory.state = State::Promoting(Promotion {
+    let state = State::Promoting(Promotion {
         op,
         to,
         since: turn.now(),
         why,
         accept_loss,
     });
+    if !writer::go(turn, Event::WriterLost, Some(state)) {
+        return refused("another operation is under way", Vec::new());
+    }
+    turn.op = Some(op);
+    hooks::queue(turn, HookEvent::PreFailover, Some(to.peer()), to);
     begun(op, format!("failover to {name} begun"))
 }

@@ -37,8 +37,10 @@ pub(super) fn is_open(turn: &Turn<'_>, writer: Side) -> bool {
     let opened = turn
         .work(Some(writer))
         .done_since(ActionKind::Open, Timestamp::BOOT);
-    let just_opened =
-        opened.is_some_and(|done| done.at > look.asked && done.begun >= opened_life(turn, writer));
+    let closed_at = turn.done_at(writer, ActionKind::Close);
+    let just_opened = opened.is_some_and(|done| {
+        done.at > look.asked.max(closed_at) && done.begun >= opened_life(turn, writer)
+    });
     look.writable || just_opened
 }
 
@@ -90,9 +92,17 @@ fn may_open(turn: &mut Turn<'_>, writer: Side, look: &ServerFact) -> Result<bool
         return Ok(waited_enough);
     };
     let line = Turn::has(peer_look).subtract(&strays_received(turn, peer, peer_look));
-    let lacking = line.subtract(&Turn::has(look));
+    let mut lacking = line.subtract(&Turn::has(look));
+    if look.semi_sync.waiting {
+        // MySQL does not count what waits for its acknowledgement; the peer may have it already.
+        lacking = lacking.subtract(&turn.made_by(writer, &lacking));
+    }
     if lacking.is_empty() {
         return Ok(true);
+    }
+    if look.asked < peer_look.at {
+        // It may have made them since it was looked at.
+        return Ok(false);
     }
     let only_writer = look.executed.subtract(&Turn::has(peer_look));
     let (only_a, only_b) = match writer {

@@ -73,6 +73,14 @@ fn why_not(turn: &Turn<'_>, writer: Side, verdict: &Verdict) -> Option<String> {
     {
         return Some("the daemon stops".into());
     }
+    if let Some(look) = turn.server(reader) {
+        if look.link.is_none() {
+            return Some("it has no link".into());
+        }
+        if turn.loses_relay_log(look) {
+            return Some("its relay log is fetched anew".into());
+        }
+    }
     let named = turn
         .register()
         .and_then(|register| register.in_sync.as_ref());
@@ -131,7 +139,9 @@ fn follow(turn: &mut Turn<'_>, writer: Side) {
     let in_sync = turn
         .register()
         .is_some_and(|register| register.in_sync.is_some());
+    // A clean stop leaves it on, with a bounded wait.
     let wanted = in_sync
+        || turn.facts.stopping
         || matches!(
             turn.memory.earning,
             Earning::Armed { .. } | Earning::Receiving { .. }

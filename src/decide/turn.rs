@@ -6,7 +6,7 @@ use crate::model::action::{Action, ActionKind, OpId, Step};
 use crate::model::facts::{Facts, MemberFacts, Work};
 use crate::model::finding::{Finding, Kind};
 use crate::model::gtid::{GtidSet, Uuid};
-use crate::model::link::LinkStatus;
+use crate::model::link::{LinkStatus, Receiver};
 use crate::model::member::Side;
 use crate::model::memory::{Memory, RoleChange};
 use crate::model::policy::{Durability, Policy};
@@ -15,6 +15,9 @@ use crate::model::register::Register;
 use crate::model::request::Reply;
 use crate::model::server::{Family, ServerFact};
 use crate::model::time::Timestamp;
+
+/// The same action is not repeated sooner than this after it succeeded.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// The decision in the making. Each part of the core reads it and adds its share.
 pub(super) struct Turn<'a> {
@@ -104,6 +107,13 @@ impl<'a> Turn<'a> {
             .map_or(Timestamp::BOOT, |done| done.at)
     }
 
+    /// None of this kind is under way, and the newest look was sent after the last one had ended.
+    pub(super) fn is_settled(&self, side: Side, kind: ActionKind) -> bool {
+        let work = self.work(Some(side));
+        let ended = work.ended_at(kind).unwrap_or(Timestamp::BOOT);
+        !work.runs(kind) && self.server(side).is_some_and(|look| look.asked >= ended)
+    }
+
     pub(super) fn work(&self, side: Option<Side>) -> &'a Work {
         match side {
             Some(side) => &self.member(side).work,
@@ -113,6 +123,16 @@ impl<'a> Turn<'a> {
 
     pub(super) fn is_mariadb(&self) -> bool {
         self.policy.family == Family::Mariadb
+    }
+
+    /// Both threads are stopped and something is unapplied: the next start of either throws MariaDB's
+    /// relay log away.
+    pub(super) fn loses_relay_log(&self, look: &ServerFact) -> bool {
+        self.is_mariadb()
+            && look.link.as_ref().is_some_and(|link| {
+                let both_stopped = link.receiver == Receiver::Stopped && !link.applier;
+                both_stopped && !look.executed.contains(&link.received)
+            })
     }
 
     pub(super) fn is_lossless(&self) -> bool {
@@ -137,6 +157,26 @@ impl<'a> Turn<'a> {
             .as_ref()
             .and_then(|stored| stored.register.as_ref());
         stored.is_some() && stored == self.register()
+    }
+
+    /// Its relay logs were copied aside after they were looked at; planned where they were not.
+    pub(super) fn relay_is_saved(&mut self, side: Side, look: &ServerFact) -> bool {
+        let life_began = self.memory.lives_since[side].min(look.asked);
+        let saved = self
+            .work(Some(side))
+            .done_since(ActionKind::SaveRelay, life_began)
+            .is_some();
+        if !saved {
+            self.act(Action::SaveRelay { side });
+        }
+        saved
+    }
+
+    /// It is on disk that this member may lack what was acknowledged: nobody would promote it unproven.
+    pub(super) fn may_lack(&self, side: Side) -> bool {
+        let register = self.register();
+        self.register_is_stored()
+            && register.is_some_and(|register| register.writer == side || register.in_sync.is_none())
     }
 
     // Whose transactions.
@@ -180,12 +220,34 @@ impl<'a> Turn<'a> {
         if planned || work.runs(kind) || !self.looked_since_done(&action) {
             return false;
         }
+        if let Some(at) = self.again_at(&action).filter(|at| *at > self.now()) {
+            self.wake(at);
+            return false;
+        }
         self.plan.push(Step {
             op: self.op,
             epoch: self.epoch(),
             action,
         });
         true
+    }
+
+    /// The very same action succeeded, and what is seen asks for it again: somebody undid it, or it had
+    /// no effect. Not at once, so that the two do not fight in a tight loop.
+    fn again_at(&self, action: &Action) -> Option<Timestamp> {
+        let repeats = matches!(
+            action.kind(),
+            ActionKind::Route
+                | ActionKind::CloseSessions
+                | ActionKind::DestroyClients
+                | ActionKind::Hook
+                | ActionKind::Kill
+        );
+        let done = self
+            .work(action.side())
+            .done_since(action.kind(), Timestamp::BOOT)?;
+        let same = !repeats && done.action == *action;
+        same.then(|| done.at + AGAIN)
     }
 
     /// The last action of this kind ended before what its effect is seen by was looked at.
@@ -295,5 +357,6 @@ impl<'a> Turn<'a> {
             .saturating_sub(crate::model::memory::Durable::CHANGES_KEPT);
         changes.drain(..excess);
         self.memory.durable.register = Some(register);
+        self.memory.moved_at = self.now();
     }
 }

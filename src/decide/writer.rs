@@ -9,13 +9,14 @@ use crate::model::finding::{Finding, Kind};
 use crate::model::member::Side;
 use crate::model::memory::{OpEnded, Pause, PausedBy, Promotion, State, Switch, Why};
 use crate::model::policy::HookEvent;
+use crate::model::time::Timestamp;
 
 use super::choose;
 use super::death::{self, Verdict};
 use super::loss::{self, Answer};
 use super::promote::{self, Progress};
 use super::turn::Turn;
-use super::{endpoint, guard, instance, link, rejoin, requests, serve, switchover, sync};
+use super::{endpoint, events, guard, hooks, instance, link, rejoin, requests, serve, switchover, sync};
 
 /// A state's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -132,12 +133,6 @@ pub const TABLE: [Row; 18] = {
             "the roles are exchanged as planned",
         ),
         row(Serving, PauseSet, Paused, "nobody promotes, by order"),
-        row(
-            Switching,
-            WriterLost,
-            Promoting,
-            "the writer died during the switchover",
-        ),
         row(Switching, Undone, Serving, "the switchover was undone"),
         row(Switching, Opened, Serving, "the new writer serves"),
         row(Promoting, Undone, Serving, "the promotion cannot go on"),
@@ -162,6 +157,12 @@ pub const TABLE: [Row; 18] = {
             WriterLost,
             Promoting,
             "an operator orders the standby to take over",
+        ),
+        row(
+            Paused,
+            SwitchBegun,
+            Switching,
+            "an operator exchanges the roles: a pause stops only what moves by itself",
         ),
     ]
 };
@@ -201,14 +202,14 @@ pub(super) fn steps(turn: &mut Turn<'_>) -> bool {
         State::Promoting(promotion) => promoting(turn, &promotion),
     }
     instance::steps(turn, restart_writer);
-    if let State::Holding { why, .. } = &turn.memory.state {
-        let detail = explain_hold(why);
-        turn.find(Finding::of_pair(Kind::Holding, detail));
+    if let State::Holding { why, since } = turn.memory.state.clone() {
+        holding(turn, &why, since);
     }
+    hooks::steps(turn);
     stop_cleanly(turn)
 }
 
-fn settling(turn: &mut Turn<'_>, since: crate::model::time::Timestamp) {
+fn settling(turn: &mut Turn<'_>, since: Timestamp) {
     turn.hurry = true;
     let patience = since + choose::PATIENCE;
     let known = choose::both_known(turn);
@@ -225,6 +226,21 @@ fn settling(turn: &mut Turn<'_>, since: crate::model::time::Timestamp) {
             go(turn, event, None);
         }
         Ok(Some(_)) => turn.wake(patience),
+    }
+}
+
+/// Names what holds the pair. A standby's relay logs may be all that is left of the writer's tail: they
+/// are copied aside before anybody touches them.
+fn holding(turn: &mut Turn<'_>, why: &Why, since: Timestamp) {
+    let detail = explain_hold(why);
+    turn.find(Finding::of_pair(Kind::Holding, detail));
+    let standby = match turn.memory.writer() {
+        Some(writer) if turn.is_dead(writer) => writer.peer(),
+        _ => return,
+    };
+    let work = turn.work(Some(standby));
+    if work.done_since(ActionKind::SaveRelay, since).is_none() {
+        turn.act(Action::SaveRelay { side: standby });
     }
 }
 
@@ -295,6 +311,7 @@ fn serve(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) -> Result<(), Why
         return Ok(());
     }
     serve::steps(turn, writer)?;
+    events::steps(turn, writer);
     serve::find_strays(turn, writer.peer());
     sync::steps(turn, writer, verdict);
     rejoin::steps(turn, writer);
@@ -317,6 +334,8 @@ fn promote_now(turn: &mut Turn<'_>, to: Side, why: String) -> bool {
         Event::WriterLost,
         Some(State::Promoting(promotion.clone())),
     );
+    turn.op = Some(op);
+    hooks::queue(turn, HookEvent::PreFailover, Some(to.peer()), to);
     promoting(turn, &promotion);
     false
 }
@@ -335,12 +354,8 @@ fn promoting(turn: &mut Turn<'_>, promotion: &Promotion) {
             Kind::Holding,
             format!("the promotion cannot go on: {failed}"),
         ));
-        let hook = HookEvent::PostUnsuccessfulFailover;
-        turn.act(Action::Hook {
-            event: hook,
-            from: Some(promotion.to.peer()),
-            to: promotion.to,
-        });
+        let (event, from) = (HookEvent::PostUnsuccessfulFailover, promotion.to.peer());
+        hooks::queue(turn, event, Some(from), promotion.to);
         go(turn, Event::Undone, None);
     } else {
         open_and_point(turn, promotion.op, promotion.to, HookEvent::PostFailover);
@@ -402,11 +417,7 @@ fn open_and_point(turn: &mut Turn<'_>, op: OpId, to: Side, hook: HookEvent) {
         if turn.is_dead(to.peer()) {
             turn.act(Action::DestroyClients { side: to.peer() });
         }
-        turn.act(Action::Hook {
-            event: hook,
-            from: Some(to.peer()),
-            to,
-        });
+        hooks::queue(turn, hook, Some(to.peer()), to);
         serve::begin_sweep(turn);
         turn.memory.durable.holds[to] = Default::default();
         let text = format!(
@@ -455,7 +466,8 @@ fn name_verdict(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) {
         Verdict::Fine => return,
         Verdict::Dead => {
             let ended = turn.process(writer).and_then(|process| process.ended);
-            (Kind::WriterProcessExited, format!("{ended:?}"))
+            let how = ended.map_or_else(|| "it is ending".into(), |ended| ended.to_string());
+            (Kind::WriterProcessExited, how)
         }
         Verdict::Hung(how) => (Kind::WriterHung, how.clone()),
         Verdict::Refuses(how) => (Kind::WriterRefuses, how.clone()),
@@ -481,10 +493,10 @@ fn name_verdict(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) {
     turn.find_at(writer, kind, detail);
 }
 
-/// Follows the edge, if the table has one.
-fn go(turn: &mut Turn<'_>, event: Event, state: Option<State>) {
+/// Follows the edge, if the table has one. Returns whether it has.
+pub(super) fn go(turn: &mut Turn<'_>, event: Event, state: Option<State>) -> bool {
     let Some(row) = next(name(&turn.memory.state), event) else {
-        return;
+        return false;
     };
     turn.memory.state = match (row.to, state) {
         (_, Some(state)) => state,
@@ -492,6 +504,7 @@ fn go(turn: &mut Turn<'_>, event: Event, state: Option<State>) {
         (Name::Settling, None) => State::Settling { since: turn.now() },
         (Name::Serving | Name::Switching | Name::Promoting | Name::Holding, None) => State::Serving,
     };
+    true
 }
 
 fn hold(turn: &mut Turn<'_>, why: Why) {
@@ -578,3 +591,15 @@ fn stop_cleanly(turn: &mut Turn<'_>) -> bool {
     }
     true
 }
+
+/// The table as a mermaid diagram, for the documents.
+pub fn picture() -> String {
+    let edges = TABLE
+        .iter()
+        .map(|row| format!("    {:?} --> {:?}: {:?}\n", row.from, row.to, row.event));
+    let first = "stateDiagram-v2\n    [*] --> Settling\n".to_owned();
+    first + &edges.collect::<String>()
+}
+
+#[cfg(test)]
+mod tests;

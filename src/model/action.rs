@@ -83,9 +83,14 @@ pub enum Action {
     /// Lower or raise the semi-sync timeout of a source that is on.
     SetAckTimeout { side: Side, timeout_ms: u64 },
     /// Point the replica at its peer by GTID, keeping every other option of the link.
-    /// Only when everything received is applied.
+    /// Only when nothing is lost by it: both threads are stopped for it, and relay logs are thrown away.
+    ///
+    /// On MariaDB a closed member asks from its own newest transaction (`MASTER_DEMOTE_TO_SLAVE`). An open
+    /// one is ahead of its peer, which refuses a position that it has not got (1236): it asks from the
+    /// peer's newest transaction.
     Point { side: Side },
-    /// Start the receiver; on MariaDB points anew first where both threads are stopped.
+    /// Start the receiver; on MariaDB points anew first, as [`Action::Point`] does, where both threads
+    /// are stopped.
     StartReceiver { side: Side },
     /// Stop the receiver.
     StopReceiver { side: Side },

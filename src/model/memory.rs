@@ -8,6 +8,7 @@ use super::action::OpId;
 use super::gtid::GtidSet;
 use super::incarnation::{BootId, Incarnation};
 use super::member::{Both, Side};
+use super::policy::HookEvent;
 use super::register::Register;
 use super::time::Timestamp;
 
@@ -33,6 +34,15 @@ pub struct Memory {
     /// What a returning member has been seen to have, and since when.
     #[serde(default)]
     pub stood: Both<Option<Stood>>,
+    /// Hooks that wait for their turn, oldest first.
+    #[serde(default)]
+    pub hooks: Vec<PendingHook>,
+    /// The link of this member was broken at the last decision: its hook was run.
+    #[serde(default)]
+    pub link_broken: Both<bool>,
+    /// When the register was last moved by this daemon.
+    #[serde(default)]
+    pub moved_at: Timestamp,
     /// Since when the life that [`Durable::lives`] names has been seen.
     pub lives_since: Both<Timestamp>,
     /// How often each member was started without success or died soon after, in a row.
@@ -74,6 +84,9 @@ pub struct Durable {
     pub last_op: u64,
     /// The application's account was created.
     pub app_created: bool,
+    /// The epoch whose writer has taken over the scheduled events.
+    #[serde(default)]
+    pub events_epoch: u64,
 }
 
 impl Durable {
@@ -244,6 +257,19 @@ pub struct Promotion {
     pub accept_loss: bool,
 }
 
+/// A hook that is to be run once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PendingHook {
+    /// The operation it belongs to.
+    pub op: Option<OpId>,
+    /// What happened.
+    pub event: HookEvent,
+    /// The old writer, where a role changed.
+    pub from: Option<Side>,
+    /// The new writer, or the member concerned.
+    pub to: Side,
+}
+
 /// How an operation ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpEnded {
@@ -336,6 +362,9 @@ impl Memory {
             waited_at: Timestamp::BOOT,
             restarts: Both::default(),
             stood: Both::default(),
+            hooks: Vec::new(),
+            link_broken: Both::default(),
+            moved_at: Timestamp::BOOT,
             lives_since: Both::default(),
             starts: Both::default(),
             healthy_since: None,

@@ -34,6 +34,16 @@ pub enum Ended {
     Unknown,
 }
 
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Signal(number) => write!(f, "ended by signal {number}"),
+            Self::Code(code) => write!(f, "exited with code {code}"),
+            Self::Unknown => f.write_str("ended while nobody watched"),
+        }
+    }
+}
+
 /// A member's process at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessFact {

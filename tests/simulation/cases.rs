@@ -1,12 +1,13 @@
 //! One story at a time.
 
 use dualmasterd::model::member::Side;
-use dualmasterd::model::policy::Policy;
+use dualmasterd::model::policy::{Durability, Policy};
 use dualmasterd::model::request::Verb;
 use dualmasterd::model::server::Family;
 
 use crate::support::policy;
 use crate::world::fault::Fault;
+use crate::world::server::Content;
 use crate::world::{MS, SECOND, World};
 
 const FAMILIES: [Family; 2] = [Family::Mariadb, Family::Mysql];
@@ -239,5 +240,247 @@ fn a_switchover() {
             recovers(world, 5 * SECOND);
             assert_eq!(writer(world), old.peer());
         }
+    });
+}
+
+#[test]
+fn a_switchover_that_cannot_close_the_writer_is_undone() {
+    each(|world| {
+        let old = writer(world);
+        // The reader acknowledges nothing: read_only waits behind the commits.
+        world.fault(Fault::Mute(old.peer()));
+        world.run(60 * MS);
+        world.request(Verb::Switchover { to: None, accept_own_rows: false });
+        world.run(200 * MS);
+        let daemon = world.daemon.as_ref().unwrap();
+        let ended = daemon.memory.last_op.as_ref().expect("it ended");
+        assert!(ended.result.is_err(), "{ended:?}");
+        recovers(world, 30 * SECOND);
+        assert_eq!(writer(world), old);
+    });
+}
+
+#[test]
+fn a_writer_told_to_stop_behind_our_back() {
+    each(|world| {
+        let old = writer(world);
+        world.latency = world.rng.pick(&[MS, 20 * MS]);
+        world.run(SECOND);
+        world.fault(Fault::Stopped(old));
+        recovers(world, 30 * SECOND);
+    });
+}
+
+#[test]
+fn the_host_reboots() {
+    each(|world| {
+        world.fault(Fault::HostReboots);
+        recovers(world, 30 * SECOND);
+    });
+}
+
+#[test]
+fn a_clean_stop_pauses_and_the_start_lifts_it() {
+    each(|world| {
+        let old = writer(world);
+        world.stop_daemon();
+        assert!(
+            world.run_until(5 * SECOND, |world| world.daemon.as_ref().unwrap().may_exit),
+            "{}", tail(world)
+        );
+        world.daemon_ends();
+        let life = world.servers[old].life.as_ref().unwrap();
+        assert!(life.writable && life.source_on && life.timeout_ms == 10_000);
+        let at = world.now;
+        world.run(2 * SECOND);
+        assert!(world.last_ack > at + SECOND);
+        world.daemon_starts();
+        recovers(world, 10 * SECOND);
+        assert_eq!(writer(world), old);
+        let timeout = world.servers[old].life.as_ref().unwrap().timeout_ms;
+        assert_eq!(timeout, 4_294_967_295);
+    });
+}
+
+#[test]
+fn a_clean_stop_with_a_dead_writer_or_reader_ends() {
+    each(|world| {
+        let side = world.rng.pick(&Side::BOTH);
+        world.fault(Fault::Killed(side));
+        let wait = world.rng.pick(&[0, 3 * MS, 20 * MS, 200 * MS]);
+        world.run(wait);
+        world.stop_daemon();
+        assert!(
+            world.run_until(10 * SECOND, |world| world.daemon.as_ref().unwrap().may_exit),
+            "{}", tail(world)
+        );
+        world.daemon_ends();
+        world.run(SECOND);
+        world.daemon_starts();
+        recovers(world, 30 * SECOND);
+    });
+}
+
+#[test]
+fn a_paused_pair_promotes_nobody_and_switches_by_order() {
+    each(|world| {
+        let old = writer(world);
+        world.request(Verb::Pause { until_ms: None, reason: "test".into() });
+        world.run(SECOND);
+        world.fault(Fault::Killed(old));
+        world.run(5 * SECOND);
+        assert_eq!(writer(world), old, "{}", tail(world));
+        world.run(10 * SECOND);
+        world.request(Verb::Switchover { to: None, accept_own_rows: false });
+        world.run(3 * SECOND);
+        assert_eq!(writer(world), old.peer(), "{}", tail(world));
+        world.request(Verb::Resume);
+        recovers(world, 10 * SECOND);
+    });
+}
+
+#[test]
+fn a_stray_on_the_reader_never_reaches_the_writer() {
+    each(|world| {
+        let old = writer(world);
+        world.fault(Fault::OpenedByHand(old.peer()));
+        world.fault(Fault::Stray(old.peer()));
+        world.run(4 * SECOND);
+        let stray = |content: &Content| matches!(content, Content::Stray(_));
+        assert!(!world.servers[old].has.values().any(stray), "{}", tail(world));
+        assert!(!world.servers[old.peer()].life.as_ref().unwrap().writable);
+        // It bars the reader from taking over: the same writer is started again.
+        world.fault(Fault::Killed(old));
+        world.run(10 * SECOND);
+        assert_eq!(writer(world), old, "{}", tail(world));
+        assert!(world.last_ack > world.now - SECOND, "{}", tail(world));
+        world.fault(Fault::StrayUndone(old.peer()));
+        recovers(world, 90 * SECOND);
+    });
+}
+
+#[test]
+fn an_old_state_file_is_corrected_by_the_heartbeat() {
+    each(|world| {
+        let old = writer(world);
+        let copy = world.disk.clone();
+        world.fault(Fault::Killed(old));
+        recovers(world, 15 * SECOND);
+        world.daemon_ends();
+        world.disk = if world.rng.one_in(2) { copy } else { None };
+        world.daemon_starts();
+        recovers(world, 15 * SECOND);
+        assert_eq!(writer(world), old.peer(), "{}", tail(world));
+    });
+}
+
+#[test]
+fn a_flapping_pair_stops_moving_until_ack() {
+    for family in FAMILIES {
+        let mut policy = policy(family);
+        policy.flap.changes = 2;
+        let mut world = healthy(policy, 1);
+        for _ in 0..2 {
+            let old = writer(&world);
+            world.fault(Fault::Killed(old));
+            recovers(&mut world, 15 * SECOND);
+            assert_eq!(writer(&world), old.peer());
+        }
+        let old = writer(&world);
+        world.fault(Fault::Killed(old));
+        recovers(&mut world, 15 * SECOND);
+        assert_eq!(writer(&world), old, "{}", tail(&world));
+        world.request(Verb::Ack);
+        world.run(SECOND);
+        world.fault(Fault::Killed(old));
+        recovers(&mut world, 15 * SECOND);
+        assert_eq!(writer(&world), old.peer(), "{}", tail(&world));
+    }
+}
+
+#[test]
+fn a_preferred_member_takes_its_role_back() {
+    for family in FAMILIES {
+        let mut policy = policy(family);
+        policy.prefer = Some(Side::A);
+        policy.failback_after = std::time::Duration::from_secs(20);
+        let mut world = healthy(policy, 1);
+        assert_eq!(writer(&world), Side::A);
+        world.fault(Fault::Killed(Side::A));
+        recovers(&mut world, 15 * SECOND);
+        assert_eq!(writer(&world), Side::B);
+        world.run(25 * SECOND);
+        recovers(&mut world, 5 * SECOND);
+        assert_eq!(writer(&world), Side::A);
+    }
+}
+
+#[test]
+fn available_goes_on_alone_and_is_in_sync_again() {
+    for family in FAMILIES {
+        for seed in SEEDS {
+            let mut policy = policy(family);
+            policy.durability = Durability::Available;
+            let mut world = healthy(policy, seed);
+            let old = writer(&world);
+            world.fault(Fault::Frozen(old.peer()));
+            world.run(5 * SECOND);
+            assert!(world.last_ack > world.now - SECOND, "{}", tail(&world));
+            world.fault(Fault::Thawed(old.peer()));
+            recovers(&mut world, 20 * SECOND);
+            assert_eq!(writer(&world), old);
+            world.fault(Fault::Killed(old));
+            recovers(&mut world, 20 * SECOND);
+            assert_eq!(writer(&world), old.peer());
+        }
+    }
+}
+
+/// The daemon is killed right at the begin of the n-th action of a story, for every n.
+fn killed_at_every_step(story: impl Fn(&mut World)) {
+    for family in FAMILIES {
+        for n in 1..60 {
+            let mut world = healthy(policy(family), n);
+            world.die_at_action = Some(u32::try_from(n).unwrap());
+            story(&mut world);
+            world.run(8 * SECOND);
+            let reached = world.die_at_action.is_none();
+            world.die_at_action = None;
+            recovers(&mut world, 40 * SECOND);
+            if !reached {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn the_daemon_is_killed_at_every_step_of_a_failover() {
+    killed_at_every_step(|world| {
+        let old = writer(world);
+        world.fault(Fault::Killed(old));
+    });
+}
+
+#[test]
+fn the_daemon_is_killed_at_every_step_of_a_hang() {
+    killed_at_every_step(|world| {
+        let old = writer(world);
+        world.fault(Fault::Frozen(old));
+    });
+}
+
+#[test]
+fn the_daemon_is_killed_at_every_step_of_a_switchover() {
+    killed_at_every_step(|world| {
+        world.request(Verb::Switchover { to: None, accept_own_rows: false });
+    });
+}
+
+#[test]
+fn the_daemon_is_killed_at_every_step_of_a_readers_loss() {
+    killed_at_every_step(|world| {
+        let old = writer(world);
+        world.fault(Fault::Killed(old.peer()));
     });
 }

@@ -147,6 +147,9 @@ impl World {
         };
         let (writer, reader) = (register.writer, register.writer.peer());
         let (w, r) = (&self.servers[writer], &self.servers[reader]);
+        if !w.answers() || !r.answers() {
+            return Some("a server does not answer".into());
+        }
         let (Some(wl), Some(rl)) = (&w.life, &r.life) else {
             return Some("a server is down".into());
         };
@@ -155,6 +158,9 @@ impl World {
         }
         if !wl.writable || rl.writable {
             return Some("wrong member open".into());
+        }
+        if !wl.events_on || rl.events_on {
+            return Some("events run at the wrong member".into());
         }
         if !wl.source_on || rl.source_on {
             return Some("wrong source side on".into());

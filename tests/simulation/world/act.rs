@@ -176,7 +176,6 @@ impl World {
                 let life = self.server(*side, begun)?;
                 life.writable = true;
                 life.opened_by_hand = false;
-                life.events_on = true;
                 done()
             }
             Action::CloseSessions { side } => {

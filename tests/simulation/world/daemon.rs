@@ -102,6 +102,15 @@ impl World {
         id
     }
 
+    /// `systemctl stop`: the daemon ends what it has begun and leaves the pair to itself.
+    pub fn stop_daemon(&mut self) {
+        self.say(|| "the daemon is told to stop".into());
+        if let Some(daemon) = &mut self.daemon {
+            daemon.facts.stopping = true;
+            daemon.dirty = true;
+        }
+    }
+
     pub fn stored(&mut self, durable: Durable) {
         self.say(|| format!("stored {:?}", durable.register));
         self.disk = Some(durable.clone());
@@ -164,6 +173,12 @@ impl World {
         self.store();
         for step in decision.plan {
             self.begin(step);
+            self.die_at_action = self.die_at_action.map(|left| left - 1);
+            if self.die_at_action == Some(0) {
+                self.die_at_action = None;
+                self.fault(super::fault::Fault::DaemonKilled);
+                return true;
+            }
         }
         self.set_timer(decision.wake_at.as_nanos() / 1_000);
         self.hurry();

@@ -110,6 +110,8 @@ pub struct World {
     /// A violated invariant.
     pub broken: Option<String>,
     pub cuts: u32,
+    /// The daemon is killed at the begin of this action from now.
+    pub die_at_action: Option<u32>,
     queue: BTreeMap<(Time, u64), Event>,
     sequence: u64,
     next_pid: i32,
@@ -142,6 +144,7 @@ impl World {
             planned: BTreeMap::new(),
             broken: None,
             cuts: 0,
+            die_at_action: None,
             queue: BTreeMap::new(),
             sequence: 0,
             next_pid: 100,
