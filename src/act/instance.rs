@@ -100,23 +100,21 @@ impl InstanceHands {
 
     /// What stands in the datadir.
     pub async fn inspect(&self) -> Result<prepare::inspect::Datadir, ActionError> {
-        match self.prepare(PrepareStep::Inspect {}).await? {
-            Answer::Inspected(datadir) => Ok(datadir),
-            other => Err(odd(&other)),
-        }
+        let answer = self.prepare(PrepareStep::Inspect {}).await?;
+        let Answer::Inspected(datadir) = answer else {
+            return Err(odd(&answer));
+        };
+        Ok(datadir)
     }
 
     /// Which transactions the dead server's files hold beyond `known`.
     pub async fn walk(&self, known: &GtidSet) -> Done {
-        match self
-            .prepare(PrepareStep::Lacks {
-                known: known.clone(),
-            })
-            .await?
-        {
-            Answer::Lacks { gtids } => Ok(Brought::Lacking(gtids)),
-            other => Err(odd(&other)),
-        }
+        let known = known.clone();
+        let answer = self.prepare(PrepareStep::Lacks { known }).await?;
+        let Answer::Lacks { gtids } = answer else {
+            return Err(odd(&answer));
+        };
+        Ok(Brought::Lacking(gtids))
     }
 
     /// Saves and cuts off the tail beyond `known`.
@@ -126,15 +124,18 @@ impl InstanceHands {
             known: known.clone(),
             save_to,
         };
-        match self.prepare(step).await? {
-            Answer::NothingMissing => Ok(Brought::Removed(Removed::default())),
-            Answer::Cut { plan, saved } => Ok(Brought::Removed(Removed {
-                gtids: plan.gtids(),
-                rows: rows_by_table(&plan.removes),
-                saved_to: saved.display().to_string(),
-            })),
-            other => Err(odd(&other)),
+        let answer = self.prepare(step).await?;
+        if answer == Answer::NothingMissing {
+            return Ok(Brought::Removed(Removed::default()));
         }
+        let Answer::Cut { plan, saved } = answer else {
+            return Err(odd(&answer));
+        };
+        Ok(Brought::Removed(Removed {
+            gtids: plan.gtids(),
+            rows: rows_by_table(&plan.removes),
+            saved_to: saved.display().to_string(),
+        }))
     }
 
     /// Copies the relay logs aside, once for each state of their index.
