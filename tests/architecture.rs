@@ -24,7 +24,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("jobs", &["model", "config", DRIVERS]),
     (
         "daemon",
-        &["model", "config", "decide", "observe", "act", "jobs", DRIVERS],
+        &[
+            "model", "config", "decide", "observe", "act", "jobs", DRIVERS,
+        ],
     ),
     ("cli", &["model", "config", "daemon", DRIVERS]),
     ("main", &["model", "config", "daemon", "cli", DRIVERS]),
@@ -42,8 +44,14 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("mysql_async", &["src/mysql"]),
     ("sd_notify", &["src/daemon/systemd.rs"]),
     ("signal_hook", &["src/daemon", "src/main.rs"]),
-    ("tracing_subscriber", &["src/daemon", "src/main.rs", "src/cli.rs"]),
-    ("tracing_journald", &["src/daemon", "src/main.rs", "src/cli.rs"]),
+    (
+        "tracing_subscriber",
+        &["src/daemon", "src/main.rs", "src/cli.rs"],
+    ),
+    (
+        "tracing_journald",
+        &["src/daemon", "src/main.rs", "src/cli.rs"],
+    ),
     ("annotate_snippets", &["src/config"]),
     ("toml", &["src/config"]),
     ("comfy_table", &["src/bin", "src/cli.rs", "src/control"]),
@@ -56,10 +64,37 @@ const OWNERS: &[(&str, &[&str])] = &[
 
 /// What the core may not name: I/O, clocks, waiting, logs, chance, and orders that differ from run to run.
 const IMPURE: &[&str] = &[
-    "std::fs", "std::io", "std::net", "std::process", "std::thread", "std::env", "std::sync",
-    "std::os", "Instant", "SystemTime", "tokio", "async ", ".await", "tracing", "println!",
-    "eprintln!", "dbg!", "rand", "HashMap", "HashSet", "RandomState", "nix::", "rustix", "libc",
-    "unsafe ", "static mut", "thread_local", "RefCell", "Mutex", "Atomic", "include_str!",
+    "std::fs",
+    "std::io",
+    "std::net",
+    "std::process",
+    "std::thread",
+    "std::env",
+    "std::sync",
+    "std::os",
+    "Instant",
+    "SystemTime",
+    "tokio",
+    "async ",
+    ".await",
+    "tracing",
+    "println!",
+    "eprintln!",
+    "dbg!",
+    "rand",
+    "HashMap",
+    "HashSet",
+    "RandomState",
+    "nix::",
+    "rustix",
+    "libc",
+    "unsafe ",
+    "static mut",
+    "thread_local",
+    "RefCell",
+    "Mutex",
+    "Atomic",
+    "include_str!",
 ];
 
 fn files(folder: &Path, found: &mut BTreeMap<PathBuf, String>) {
@@ -192,7 +227,9 @@ fn layers_name_only_what_lies_below() {
     let modules: Vec<_> = LAYERS.iter().map(|(name, _)| *name).collect();
     let mut wrong = Vec::new();
     for (path, text) in sources() {
-        let Some(module) = module(&path) else { continue };
+        let Some(module) = module(&path) else {
+            continue;
+        };
         for other in named(&text) {
             if modules.contains(&other.as_str()) && !may_name(&module, &other) {
                 wrong.push(format!("{path} names {other}"));
@@ -244,7 +281,9 @@ fn each_outside_crate_has_one_owner() {
                     && (after.starts_with("::") || after.starts_with(';'))
             });
             if named && !owners.iter().any(|owner| path.starts_with(owner)) {
-                wrong.push(format!("{path} names {outside}, which belongs to {owners:?}"));
+                wrong.push(format!(
+                    "{path} names {outside}, which belongs to {owners:?}"
+                ));
             }
         }
     }
@@ -253,6 +292,7 @@ fn each_outside_crate_has_one_owner() {
 
 #[test]
 fn the_reader_of_sources_sees_what_it_should() {
-    let text = code("use crate::{decide::x, model::{a, b}}; // crate::act\nlet s = \"crate::net\";");
+    let text =
+        code("use crate::{decide::x, model::{a, b}}; // crate::act\nlet s = \"crate::net\";");
     assert_eq!(named(&text), ["decide", "model"]);
 }

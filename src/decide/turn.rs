@@ -176,7 +176,8 @@ impl<'a> Turn<'a> {
     pub(super) fn may_lack(&self, side: Side) -> bool {
         let register = self.register();
         self.register_is_stored()
-            && register.is_some_and(|register| register.writer == side || register.in_sync.is_none())
+            && register
+                .is_some_and(|register| register.writer == side || register.in_sync.is_none())
     }
 
     // Whose transactions.

@@ -16,7 +16,9 @@ use super::death::{self, Verdict};
 use super::loss::{self, Answer};
 use super::promote::{self, Progress};
 use super::turn::Turn;
-use super::{endpoint, events, guard, hooks, instance, link, rejoin, requests, serve, switchover, sync};
+use super::{
+    endpoint, events, guard, hooks, instance, link, rejoin, requests, serve, switchover, sync,
+};
 
 /// A state's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

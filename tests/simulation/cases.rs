@@ -250,7 +250,10 @@ fn a_switchover_that_cannot_close_the_writer_is_undone() {
         // The reader acknowledges nothing: read_only waits behind the commits.
         world.fault(Fault::Mute(old.peer()));
         world.run(60 * MS);
-        world.request(Verb::Switchover { to: None, accept_own_rows: false });
+        world.request(Verb::Switchover {
+            to: None,
+            accept_own_rows: false,
+        });
         world.run(200 * MS);
         let daemon = world.daemon.as_ref().unwrap();
         let ended = daemon.memory.last_op.as_ref().expect("it ended");
@@ -286,7 +289,8 @@ fn a_clean_stop_pauses_and_the_start_lifts_it() {
         world.stop_daemon();
         assert!(
             world.run_until(5 * SECOND, |world| world.daemon.as_ref().unwrap().may_exit),
-            "{}", tail(world)
+            "{}",
+            tail(world)
         );
         world.daemon_ends();
         let life = world.servers[old].life.as_ref().unwrap();
@@ -312,7 +316,8 @@ fn a_clean_stop_with_a_dead_writer_or_reader_ends() {
         world.stop_daemon();
         assert!(
             world.run_until(10 * SECOND, |world| world.daemon.as_ref().unwrap().may_exit),
-            "{}", tail(world)
+            "{}",
+            tail(world)
         );
         world.daemon_ends();
         world.run(SECOND);
@@ -325,13 +330,19 @@ fn a_clean_stop_with_a_dead_writer_or_reader_ends() {
 fn a_paused_pair_promotes_nobody_and_switches_by_order() {
     each(|world| {
         let old = writer(world);
-        world.request(Verb::Pause { until_ms: None, reason: "test".into() });
+        world.request(Verb::Pause {
+            until_ms: None,
+            reason: "test".into(),
+        });
         world.run(SECOND);
         world.fault(Fault::Killed(old));
         world.run(5 * SECOND);
         assert_eq!(writer(world), old, "{}", tail(world));
         world.run(10 * SECOND);
-        world.request(Verb::Switchover { to: None, accept_own_rows: false });
+        world.request(Verb::Switchover {
+            to: None,
+            accept_own_rows: false,
+        });
         world.run(3 * SECOND);
         assert_eq!(writer(world), old.peer(), "{}", tail(world));
         world.request(Verb::Resume);
@@ -347,7 +358,11 @@ fn a_stray_on_the_reader_never_reaches_the_writer() {
         world.fault(Fault::Stray(old.peer()));
         world.run(4 * SECOND);
         let stray = |content: &Content| matches!(content, Content::Stray(_));
-        assert!(!world.servers[old].has.values().any(stray), "{}", tail(world));
+        assert!(
+            !world.servers[old].has.values().any(stray),
+            "{}",
+            tail(world)
+        );
         assert!(!world.servers[old.peer()].life.as_ref().unwrap().writable);
         // It bars the reader from taking over: the same writer is started again.
         world.fault(Fault::Killed(old));
@@ -473,7 +488,10 @@ fn the_daemon_is_killed_at_every_step_of_a_hang() {
 #[test]
 fn the_daemon_is_killed_at_every_step_of_a_switchover() {
     killed_at_every_step(|world| {
-        world.request(Verb::Switchover { to: None, accept_own_rows: false });
+        world.request(Verb::Switchover {
+            to: None,
+            accept_own_rows: false,
+        });
     });
 }
 

@@ -154,13 +154,18 @@ fn run(family: Family, seeds: std::ops::Range<u64>) {
 /// The seeds, or the one that `SIM_SEED` names.
 fn seeds(family: Family, part: u64) -> std::ops::Range<u64> {
     let asked = std::env::var("SIM_SCHEDULES").ok();
-    let count = asked.and_then(|count| count.parse().ok()).unwrap_or(SCHEDULES);
+    let count = asked
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(SCHEDULES);
     let all = part * count..(part + 1) * count;
     match std::env::var("SIM_SEED") {
         Ok(one) => {
             let name = family.to_string().to_lowercase();
-            let seed = one.strip_prefix(&format!("{name}:")).and_then(|seed| seed.parse().ok());
-            seed.filter(|_| part == 0).map_or(0..0, |seed: u64| seed..seed + 1)
+            let seed = one
+                .strip_prefix(&format!("{name}:"))
+                .and_then(|seed| seed.parse().ok());
+            seed.filter(|_| part == 0)
+                .map_or(0..0, |seed: u64| seed..seed + 1)
         }
         Err(_) => all,
     }

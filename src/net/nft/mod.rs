@@ -15,6 +15,7 @@ mod rules;
 mod shell;
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Mutex;
@@ -112,6 +113,8 @@ pub struct Nft {
     shell: Mutex<Option<Shell>>,
     limit: Duration,
     program: String,
+    /// 0 before the first was started.
+    pid: AtomicU32,
 }
 
 impl Nft {
@@ -132,6 +135,7 @@ impl Nft {
             shell: Mutex::new(None),
             limit,
             program: program.to_owned(),
+            pid: AtomicU32::new(0),
         };
         nft.run("answer", "", false).await?;
         Ok(nft)
@@ -222,9 +226,11 @@ impl Nft {
         }
     }
 
-    /// The process id of the `nft` in use, if one runs and no call is under way.
+    /// The process id of the `nft` in use, also while a call is under way: by it our own changes are
+    /// told from those of others.
     pub fn pid(&self) -> Option<u32> {
-        self.shell.try_lock().ok()?.as_ref()?.pid()
+        let pid = self.pid.load(Ordering::Relaxed);
+        (pid != 0).then_some(pid)
     }
 
     /// Runs one line, on the `nft` that runs or, if that fails, on a new one.
@@ -240,6 +246,8 @@ impl Nft {
             attempted: attempted.to_owned(),
             source,
         })?;
+        self.pid
+            .store(spawned.pid().unwrap_or(0), Ordering::Relaxed);
         match spawned.run(line, lists, self.limit).await {
             Ok((shell, reply)) => {
                 *slot = Some(shell);

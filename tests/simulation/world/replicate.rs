@@ -74,7 +74,10 @@ impl World {
             Family::Mariadb => {
                 // An open server is ahead of its peer, and asks from the peer's newest transaction.
                 let open = replica.life.as_ref().is_some_and(|life| life.writable);
-                let newest = source.binlog.last().filter(|newest| open && replica.has.contains_key(&newest.txn));
+                let newest = source
+                    .binlog
+                    .last()
+                    .filter(|newest| open && replica.has.contains_key(&newest.txn));
                 let asked = newest.or(replica.relay.back()).or(replica.binlog.last())?;
                 let known = source.has.get(&asked.txn) == Some(&asked.content)
                     || replica.side == asked.txn.origin && source.has.contains_key(&asked.txn);
