@@ -524,7 +524,7 @@ impl Watched {
 fn look_of(seen: &Seen) -> Option<&ServerFact> {
     match seen {
         Seen::Look(_, look) => look.as_ref().as_ref().ok(),
-        _ => None,
+        Seen::Process(..) | Seen::Instance(..) | Seen::Probe(..) | Seen::Endpoint(_) => None,
     }
 }
 
