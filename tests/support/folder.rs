@@ -11,16 +11,13 @@ use std::process::{Child, Command, Stdio};
 const KEEPER: &str = r#"
 cat >/dev/null
 for try in $(seq 50); do
-    found=''
-    for process in /proc/[0-9]*; do
-        pid=${process#/proc/}
-        [ "$pid" != $$ ] || continue
-        if tr '\0' '\n' <"$process/cmdline" 2>/dev/null | grep -qF -- "$1/"; then
-            found=1
-            kill -KILL "$pid" 2>/dev/null
-        fi
-    done
+    # The pattern comes by the input: among its arguments it would find itself.
+    found=$(printf '%s/' "$1" | grep -lsF -f - /proc/[0-9]*/cmdline)
     [ -n "$found" ] || break
+    for process in $found; do
+        pid=${process#/proc/}
+        kill -KILL "${pid%/cmdline}" 2>/dev/null
+    done
     sleep 0.02
 done
 [ -n "$KEEP" ] || rm -rf -- "$1"
