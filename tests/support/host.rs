@@ -128,8 +128,12 @@ impl Host {
     pub async fn start(&mut self) {
         let before = self.notify.count();
         self.launch();
+        let daemon = self.daemon.as_mut().expect("the daemon was started");
         let ready = self.notify.heard(before, |line| line == "READY=1", READY);
-        assert!(ready.await, "the daemon did not say READY within {READY:?}");
+        tokio::select! {
+            ready = ready => assert!(ready, "the daemon did not say READY within {READY:?}"),
+            ended = daemon.wait() => panic!("the daemon ended before it said READY: {ended:?}"),
+        }
     }
 
     /// Starts the daemon.
@@ -145,8 +149,6 @@ impl Host {
         let daemon = Command::new(binary("dualmasterd"))
             .arg("--config")
             .arg(self.config())
-            .arg("--conf-dir")
-            .arg(self.path().join("conf.d"))
             .env("NOTIFY_SOCKET", self.path().join("notify.sock"))
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("clone a file"))
