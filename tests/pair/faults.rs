@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use dualmasterd::control::report::PairReport;
 use mysql_async::prelude::Queryable;
 use tokio::time::{Instant, sleep};
 
-use super::trial::{Trial, assert_moved, assert_same_epoch, server_id, within};
+use super::trial::{Trial, assert_moved, assert_same_epoch, print_steps, server_id, within};
 use crate::support::settings::{ENDPOINT, READER};
 use crate::support::{Host, fault, sql};
 
@@ -15,6 +16,11 @@ const LONG: Duration = Duration::from_secs(20);
 /// The application can log in through both ports, and each leads where it should.
 pub(super) async fn fresh_pair(host: &mut Host) {
     let (writer, reader) = host.roles().await;
+    let leads_to_reader = |report: &PairReport| {
+        let endpoint = report.endpoint.as_ref();
+        endpoint.and_then(|endpoint| endpoint.reader.as_ref()) == Some(&reader)
+    };
+    host.until("the reader's port leads to the reader", LONG, leads_to_reader).await;
     for (port, member) in [(ENDPOINT, &writer), (READER, &reader)] {
         let mut conn = sql::connect(&sql::app(port)).await.expect("a session");
         let server: Option<u32> = conn
@@ -51,6 +57,7 @@ pub(super) async fn writer_killed(host: &mut Host) {
         Duration::from_secs(15),
     );
     assert_moved(host, &trial).await;
+    host.report().await.operations.last().map(print_steps);
     trial.end(host).await;
 }
 

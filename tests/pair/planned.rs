@@ -8,7 +8,7 @@ use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use tokio::time::{Instant, sleep};
 
-use super::trial::{Trial, assert_moved, assert_same_epoch, within};
+use super::trial::{Trial, assert_moved, assert_same_epoch, print_steps, within};
 use crate::support::settings::ENDPOINT;
 use crate::support::{Host, fault, sql};
 
@@ -215,6 +215,7 @@ async fn undone_by(host: &Host, trial: &Trial, session: u32) {
 }
 
 fn assert_switched(operation: &OperationReport) {
+    print_steps(operation);
     let moved = operation.ended.as_ref().is_some_and(|ended| ended.moved);
     assert!(moved, "{operation:#?}");
 }

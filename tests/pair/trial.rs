@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dualmasterd::control::report::OperationReport;
 use tokio::time::Instant;
 
 use crate::support::check::{check, never_two_writers};
@@ -111,6 +112,17 @@ pub(super) async fn assert_moved(host: &Host, trial: &Trial) {
         "{:#?}",
         report.operations
     );
+}
+
+/// Prints an operation's steps: name, begin and length in milliseconds.
+pub(super) fn print_steps(operation: &OperationReport) {
+    let ms = |us: u64| us as f64 / 1000.0;
+    let steps = operation.steps.iter().map(|step| {
+        let member = step.member.as_deref().unwrap_or("-");
+        let took = step.took_us.map_or_else(String::new, |us| format!(" {:.1}", ms(us)));
+        format!("{}@{member} +{:.1}{took}", step.action, ms(step.after_us))
+    });
+    eprintln!("  {}", steps.collect::<Vec<_>>().join(", "));
 }
 
 /// Asserts a limit on a measured time, and prints it.
