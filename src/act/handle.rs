@@ -64,6 +64,11 @@ impl ServerHandle {
         Ok(())
     }
 
+    /// Gives up the warm sessions: what they may do was settled at their login.
+    pub fn cool_down(&self) {
+        self.lock().clear();
+    }
+
     /// Asks a first question on a warm session, or on a fresh one where the warm one's connection
     /// is gone: most actions begin so.
     ///
