@@ -372,7 +372,7 @@ impl Host {
             .unwrap_or_else(|why| panic!("root at {member}: {why}"))
     }
 
-    /// Runs statements as root at a member, which stay out of its binary log where they say so.
+    /// Runs statements as root at a member.
     ///
     /// # Panics
     /// Where one fails.
@@ -385,12 +385,10 @@ impl Host {
         let _ = conn.disconnect().await;
     }
 
-    /// Makes [`LOOKER`] at both members, in no binary log.
+    /// Makes [`LOOKER`] at the writer, and by replication at the reader.
     async fn add_looker(&self) {
-        for member in ["a", "b"] {
-            let create = format!("CREATE USER IF NOT EXISTS {LOOKER}@localhost");
-            self.as_root(member, &["SET sql_log_bin=0", &create]).await;
-        }
+        let (writer, _) = self.roles().await;
+        self.as_root(&writer, &[&format!("CREATE USER {LOOKER}@localhost")]).await;
     }
 }
 
