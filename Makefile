@@ -1,14 +1,19 @@
-# make help lists the targets. On Debian 12 as root, test and lab install what they need.
+# make help lists the targets. On Debian 12 as root, demo, test, lab and bench install what they need.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
+# What demo and bench run on: mariadb or mysql.
+SERVER ?= mariadb
 # Each step says its name before, and its seconds after it.
 STEP = tests/setup/step.sh
 
-.PHONY: help setup lint lab unit test
+.PHONY: help demo setup lint lab unit test bench
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## the main job shown on real servers (SERVER=mariadb or mysql)
+	@SERVER="$(SERVER)" tests/demo/run.sh
 
 setup: ## install the servers and tools the tests run on
 	@$(STEP) "host tools" tests/setup/host.sh
@@ -29,3 +34,6 @@ unit: ## the Rust tests
 	else $(STEP) --last "tests" cargo test; fi
 
 test: setup lint lab unit ## everything, as CI does
+
+bench: setup ## how fast a pair is (BENCH=failover freeze switchover reader reader_freeze overhead, SERVER, RUNS)
+	@BENCH="$(BENCH)" SERVER="$(SERVER)" RUNS="$(RUNS)" PAIRS="$(PAIRS)" cargo bench --quiet --bench pair

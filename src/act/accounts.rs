@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::handle::{LIMIT, ServerHandle};
 use crate::model::action::{ActionError, Brought};
 use crate::model::server::Family;
-use crate::mysql::accounts::{make, prove_replication};
+use crate::mysql::accounts::{admit, make, prove_replication};
 use crate::mysql::cells::{number, on, text};
 use crate::mysql::quote::{quote_account, quote_grant_schema, quote_ident, quote_str};
 use crate::mysql::schema;
@@ -44,6 +44,7 @@ pub async fn bootstrap(handle: &ServerHandle) -> Result<Brought, ActionError> {
         Ok(mut root) => {
             right_family(&mut root, target).await?;
             make_all(root, target).await?;
+            handle.cool_down();
         }
         Err(error) if error.errno.is_some() => {
             if let Err(missing) = complete(target).await {
@@ -143,7 +144,14 @@ async fn make_parts(
     if target.made_by_us {
         drop_open_accounts(root, dialect).await?;
     }
-    make_semi_sync(root, dialect).await
+    make_semi_sync(root, dialect).await?;
+    // The monitor last: once it is in, all the rest is there.
+    for account in [Account::Replicate, Account::Manage, Account::Monitor] {
+        for sql in admit(target, account) {
+            root.run(&sql, LIMIT).await?;
+        }
+    }
+    Ok(())
 }
 
 /// A fresh datadir comes with root accounts that have no password and can be reached by TCP.

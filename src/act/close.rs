@@ -107,7 +107,8 @@ async fn in_the_way(session: &mut Session, setter: u32, budget: Duration) -> Str
 
 /// MariaDB does not tell who holds LOCK TABLES: it can only be one of the idle sessions.
 async fn idle_sessions(session: &mut Session) -> String {
-    let sql = format!("{} LIMIT 5", session.dialect().client_sessions());
+    let clients = session.dialect().client_sessions();
+    let sql = format!("{clients} AND COMMAND = 'Sleep' ORDER BY ID LIMIT 5");
     let named: Vec<String> = match session.rows(&sql, END).await {
         Ok(rows) => rows.iter().map(name_session).collect(),
         Err(_) => Vec::new(),
@@ -118,16 +119,18 @@ async fn idle_sessions(session: &mut Session) -> String {
     }
 }
 
+/// Statements that ran well before the SET began. Those that came with it or after it wait behind it.
 async fn mariadb_in_the_way(
     session: &mut Session,
     setter: u32,
     budget: Duration,
 ) -> Result<Vec<Row>, SqlError> {
+    let older = budget + budget / 2;
     let sql = format!(
         "SELECT ID AS id, USER AS user, HOST AS host, CONCAT(STATE, ': ', COALESCE(INFO, '')) AS what \
          FROM information_schema.processlist WHERE COMMAND IN ('Query', 'Execute') AND ID <> {setter} \
-         AND TIME_MS >= {} AND STATE <> 'Waiting for backup lock' ORDER BY TIME_MS DESC LIMIT 3",
-        budget.as_millis()
+         AND TIME_MS >= {} ORDER BY TIME_MS DESC LIMIT 3",
+        older.as_millis()
     );
     session.rows(&sql, END).await
 }

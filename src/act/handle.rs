@@ -21,6 +21,7 @@ pub const LIMIT: Duration = Duration::from_secs(5);
 pub struct ServerHandle {
     target: Arc<ServerTarget>,
     warm: Mutex<Vec<Session>>,
+    starts: tokio::sync::Mutex<()>,
 }
 
 /// A session on loan: it goes back when dropped, if it still works.
@@ -36,12 +37,19 @@ impl ServerHandle {
         Self {
             target,
             warm: Mutex::new(Vec::new()),
+            starts: tokio::sync::Mutex::default(),
         }
     }
 
     /// The member it is for.
     pub fn target(&self) -> &Arc<ServerTarget> {
         &self.target
+    }
+
+    /// One start of a replication thread after the other: what the first of both threads needs, the
+    /// second must find done.
+    pub async fn one_start(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.starts.lock().await
     }
 
     /// Opens sessions ahead, so that the next actions need no login.
@@ -54,6 +62,11 @@ impl ServerHandle {
             self.lock().push(session);
         }
         Ok(())
+    }
+
+    /// Gives up the warm sessions: what they may do was settled at their login.
+    pub fn cool_down(&self) {
+        self.lock().clear();
     }
 
     /// Asks a first question on a warm session, or on a fresh one where the warm one's connection

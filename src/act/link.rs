@@ -125,6 +125,7 @@ pub async fn start_receiver(
     handle: &ServerHandle,
     peer: &ServerHandle,
 ) -> Result<Brought, ActionError> {
+    let _alone = handle.one_start().await;
     let mut session = handle.session().await?;
     let seen = look(&mut session).await?;
     configured(&seen)?;
@@ -212,11 +213,14 @@ pub async fn stop_receiver(handle: &ServerHandle) -> Result<Brought, ActionError
     wait_stopped(&mut session, Thread::Receiver, Some(stop), STOPPED).await
 }
 
-/// Starts the applier.
+/// Starts the applier. On MariaDB, where both threads are stopped, its position is first made to
+/// include what the server has executed: after a crash it can lack a statement that is in the binary
+/// log already, and the applier would stop at it (1950).
 ///
 /// # Errors
 /// Refused on MariaDB where both threads are stopped over unapplied relay logs, or no link is configured.
 pub async fn start_applier(handle: &ServerHandle) -> Result<Brought, ActionError> {
+    let _alone = handle.one_start().await;
     let mut session = handle.session().await?;
     let seen = look(&mut session).await?;
     configured(&seen)?;
@@ -224,8 +228,13 @@ pub async fn start_applier(handle: &ServerHandle) -> Result<Brought, ActionError
         return Ok(Brought::Nothing);
     }
     let dialect = session.dialect();
-    if seen.stopped() && dialect.demote().is_some() {
+    if seen.stopped()
+        && let Some(demote) = dialect.demote()
+    {
         seen.must_be_drained("starting the applier while both threads are stopped")?;
+        if !seen.executed.is_empty() {
+            session.run(demote, LIMIT).await?;
+        }
     }
     session.run(&dialect.start(Thread::Applier), LIMIT).await?;
     Ok(Brought::Nothing)

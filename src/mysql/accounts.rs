@@ -7,6 +7,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::dialect::{Can, Dialect};
 use super::error::SqlError;
 use super::quote::{quote_account, quote_str};
@@ -117,19 +119,32 @@ pub fn hosts(target: &ServerTarget, account: Account) -> BTreeSet<String> {
     hosts
 }
 
-/// Statements that make an account where it is missing and give it its password and rights.
+/// Statements that make an account where it is missing and give it its rights. A new one gets another
+/// password than its own: a session keeps the rights that its account had at the login, so nobody may
+/// come before it has them all.
 pub fn make(dialect: Dialect, target: &ServerTarget, account: Account) -> Vec<String> {
-    let password = quote_str(target.secrets.of(account).unwrap_or_default());
+    let password = target.secrets.of(account).unwrap_or_default();
+    let not_yet = Zeroizing::new(format!("{password} not yet"));
+    let not_yet = quote_str(&not_yet);
     let mut statements = Vec::new();
     for host in hosts(target, account) {
         let name = quote_account(account.user(), &host);
         statements.push(format!(
-            "CREATE USER IF NOT EXISTS {name} IDENTIFIED BY {password}"
+            "CREATE USER IF NOT EXISTS {name} IDENTIFIED BY {not_yet}"
         ));
-        statements.push(format!("ALTER USER {name} IDENTIFIED BY {password}"));
         statements.extend(grants(dialect, account, &host));
     }
     statements
+}
+
+/// Statements that give an account its password.
+pub fn admit(target: &ServerTarget, account: Account) -> Vec<String> {
+    let password = quote_str(target.secrets.of(account).unwrap_or_default());
+    let admit = |host: &String| {
+        let name = quote_account(account.user(), host);
+        format!("ALTER USER {name} IDENTIFIED BY {password}")
+    };
+    hosts(target, account).iter().map(admit).collect()
 }
 
 /// Proves that the peer's receiver can log in: the same account, from this host, by TCP. TLS is left

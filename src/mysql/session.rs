@@ -101,6 +101,7 @@ impl Session {
             Self::connect_by(target, Account::Monitor, Door::Tcp, CONNECT_LIMIT).await?;
         let sql = "SELECT @@server_id AS server_id";
         let rows = session.rows(sql, CONNECT_LIMIT).await?;
+        session.end().await;
         let id = rows
             .first()
             .and_then(|row| super::cells::number(row, &["server_id"]));
@@ -136,6 +137,15 @@ impl Session {
             dialect: self.dialect,
             account: self.account,
             target: self.target.clone(),
+        }
+    }
+
+    /// Says goodbye, so that the server does not log an aborted connection. Waits no longer than
+    /// for a login.
+    pub async fn end(mut self) {
+        if let Some(conn) = self.conn.take() {
+            // A connection that cannot be closed in order is closed by being dropped.
+            let _ = timeout(CONNECT_LIMIT, conn.disconnect()).await;
         }
     }
 

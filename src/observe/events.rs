@@ -62,6 +62,7 @@ async fn record(target: &Arc<ServerTarget>) -> Result<(), SqlError> {
     let sql = "SELECT EVENT_SCHEMA, EVENT_NAME, STATUS FROM information_schema.events; \
          SELECT event_schema, event_name, 'RECORDED' AS status FROM dualmasterd.events";
     let results = reader.results(sql, LIMIT).await?;
+    reader.end().await;
     let (mut enabled, mut waiting, mut recorded) = Default::default();
     for row in results.iter().flatten() {
         let name = |column: &str| text(row, &[column]).unwrap_or_default();
@@ -83,6 +84,7 @@ async fn record(target: &Arc<ServerTarget>) -> Result<(), SqlError> {
     for sql in &changes {
         writer.run_left_alone(sql, None).await?;
     }
+    writer.end().await;
     Ok(())
 }
 

@@ -172,9 +172,9 @@ async fn put(
     as_writer: Option<WriterProbe>,
 ) -> Result<(), SqlError> {
     if question == ProbeKind::Login {
-        return Session::connect(target, Account::Monitor, GIVEN_UP)
-            .await
-            .map(drop);
+        let session = Session::connect(target, Account::Monitor, GIVEN_UP).await?;
+        session.end().await;
+        return Ok(());
     }
     let mut session = match kept.take() {
         Some(session) => session,

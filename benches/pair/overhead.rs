@@ -1,0 +1,110 @@
+//! What the daemon itself needs while nothing happens.
+
+use std::time::Duration;
+
+use dualmasterd::model::server::Family;
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use crate::figures::{keep, ms};
+use crate::support::host::is_whole;
+use crate::support::settings::{self, PAIR};
+use crate::support::{Host, Setup};
+
+pub(crate) const NAME: &str = "overhead";
+const GOAL: &str = "one pair: <= 15 MB, <= 0.3 % of a core; each further: <= 1 MB, <= 0.2 %";
+/// Start-up work is over after this time.
+const REST: Duration = Duration::from_secs(10);
+/// The window in which processor time is counted.
+const WINDOW: Duration = Duration::from_secs(30);
+
+/// `PAIRS` pairs (1 without it) in one daemon, at rest.
+pub(crate) async fn run(family: Family) {
+    let pairs = std::env::var("PAIRS").ok().filter(|text| !text.is_empty());
+    let pairs: u16 = pairs.map_or(1, |text| text.parse().expect("PAIRS is a number"));
+    let mut setup = Setup::new(family);
+    for number in 2..=pairs {
+        setup.tables.push_str(&further_pair(family, number));
+    }
+    let host = Host::serving(setup).await;
+    for number in 2..=pairs {
+        until_whole(&host, &format!("p{number}")).await;
+    }
+    sleep(REST).await;
+    let pid = host.daemon_pid();
+    let (before, begun) = (cpu(pid), Instant::now());
+    sleep(WINDOW).await;
+    let percent = (cpu(pid) - before).as_secs_f64() / begun.elapsed().as_secs_f64() * 100.0;
+    let rss = rss_kib(pid) as f64 / 1024.0;
+    println!(
+        "{NAME:<14}{:<9}pairs {pairs}, rss_mb {rss:.1}, cpu_percent {percent:.2} over {} s  {GOAL}",
+        settings::name(family),
+        ms(WINDOW) / 1000.0,
+    );
+    keep(
+        NAME,
+        &json!({
+            "server": settings::name(family),
+            "runs": 1,
+            "pairs": pairs,
+            "rss_mb": (rss * 10.0).round() / 10.0,
+            "cpu_percent": (percent * 100.0).round() / 100.0,
+            "goal": GOAL,
+        }),
+    );
+}
+
+fn further_pair(family: Family, number: u16) -> String {
+    let port = 26000 + 10 * number;
+    let admin = port + 1000;
+    let binary = match family {
+        Family::Mariadb => String::new(),
+        Family::Mysql => format!("binary = {:?}\n", settings::mysqld()),
+    };
+    format!(
+        "\n[pair.p{number}]\nfamily = \"{}\"\n{binary}\
+         member.a = {{ port = {}, admin_port = {} }}\nmember.b = {{ port = {}, admin_port = {} }}\n\
+         endpoint = {{ redirect = \"127.0.0.1:{port}\", reader = {} }}\n\
+         mysqld = {{ innodb_buffer_pool_size = \"64M\" }}\n",
+        settings::name(family),
+        port + 1,
+        admin + 1,
+        port + 2,
+        admin + 2,
+        port + 5,
+    )
+}
+
+async fn until_whole(host: &Host, pair: &str) {
+    let deadline = Instant::now() + Duration::from_secs(120);
+    while !host
+        .report_of(pair)
+        .await
+        .is_ok_and(|report| is_whole(&report))
+    {
+        assert!(
+            Instant::now() < deadline,
+            "pair {pair} beside {PAIR} is not whole"
+        );
+        sleep(Duration::from_millis(100)).await;
+    }
+}
+
+/// Processor time of a process and of those of its children that ended.
+fn cpu(pid: i32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("stat");
+    let (_, rest) = stat.rsplit_once(')').expect("a name");
+    // utime, stime, cutime and cstime, in ticks of 10 ms (USER_HZ is 100 on every Linux of today).
+    let ticks = rest.split_whitespace().skip(11).take(4);
+    let sum: u64 = ticks
+        .map(|field| field.parse::<u64>().expect("ticks"))
+        .sum();
+    Duration::from_millis(sum * 10)
+}
+
+fn rss_kib(pid: i32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("status");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let number = line.and_then(|rest| rest.split_whitespace().next());
+    number.expect("VmRSS").parse().expect("KiB")
+}

@@ -1,0 +1,7 @@
+//! The pair end to end, on real servers of both families.
+
+#[path = "support/mod.rs"]
+mod support;
+
+#[path = "pair/mod.rs"]
+mod pair;

@@ -1,0 +1,72 @@
+//! The daemon's own end is nothing that clients can see.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::trial::{Trial, assert_same_epoch, within};
+use crate::support::{Host, fault};
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// Killed and started again: the same servers, and no client hears anything.
+pub(super) async fn killed(host: &mut Host) {
+    let trial = Trial::begin(host, "daemon_killed").await;
+    let servers = [host.pid("a"), host.pid("b")];
+    let at = Instant::now();
+    host.kill_daemon().await;
+    sleep(Duration::from_secs(1)).await;
+    host.start().await;
+    host.until_healthy(LONG).await;
+    assert_eq!(
+        [host.pid("a"), host.pid("b")],
+        servers,
+        "servers were started again"
+    );
+    assert_same_epoch(host, &trial).await;
+    let gap = trial.load.so_far().longest_gap(at, Instant::now());
+    within("longest gap", gap, Duration::from_millis(500));
+    let history = trial.end(host).await;
+    assert!(history.failures.is_empty(), "{:?}", history.failures);
+}
+
+/// Stopped cleanly and started again: the same.
+pub(super) async fn stopped(host: &mut Host) {
+    let trial = Trial::begin(host, "daemon_stopped").await;
+    let servers = [host.pid("a"), host.pid("b")];
+    let at = Instant::now();
+    let status = host.stop_daemon().await;
+    assert!(status.success(), "{status}");
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(
+        [host.pid("a"), host.pid("b")],
+        servers,
+        "servers were stopped"
+    );
+    host.start().await;
+    host.until_healthy(LONG).await;
+    assert_eq!(
+        [host.pid("a"), host.pid("b")],
+        servers,
+        "servers were started again"
+    );
+    assert_same_epoch(host, &trial).await;
+    let gap = trial.load.so_far().longest_gap(at, Instant::now());
+    within("longest gap", gap, Duration::from_millis(500));
+    let history = trial.end(host).await;
+    assert!(history.failures.is_empty(), "{:?}", history.failures);
+}
+
+/// The writer dies while nobody watches: whatever the next daemon does, nothing is lost.
+pub(super) async fn killed_and_the_writer_too(host: &mut Host) {
+    let trial = Trial::begin(host, "both_gone").await;
+    let pid = trial.writer_pid(host);
+    host.kill_daemon().await;
+    fault::kill(pid);
+    sleep(Duration::from_millis(500)).await;
+    let at = Instant::now();
+    host.start().await;
+    within("started to first OK", trial.served(at, LONG).await, LONG);
+    host.until_restarted(&trial.writer, pid, LONG).await;
+    trial.end(host).await;
+}

@@ -1,0 +1,66 @@
+//! Scenarios by theme. Those of one theme share a pair, one after the other, for each family.
+
+mod configuration;
+mod daemon;
+mod faults;
+mod operator;
+mod planned;
+mod trial;
+
+use dualmasterd::model::server::Family;
+
+use crate::support::{Host, Setup, in_namespace};
+
+/// One test per theme and family.
+macro_rules! themes {
+    ($($theme:ident: $setup:expr => $($scenario:path),+;)+) => {
+        mod mariadb { $(themes!(@test $theme Mariadb $setup => $($scenario),+);)+ }
+        mod mysql { $(themes!(@test $theme Mysql $setup => $($scenario),+);)+ }
+    };
+    (@test $theme:ident $family:ident $setup:expr => $($scenario:path),+) => {
+        #[test]
+        fn $theme() {
+            use super::*;
+            in_namespace(async || {
+                let setup: Setup = $setup(Family::$family);
+                let mut host = Host::serving(setup).await;
+                $(
+                    let began = tokio::time::Instant::now();
+                    eprintln!("{}", stringify!($scenario));
+                    $scenario(&mut host).await;
+                    eprintln!("{}: {:.1} s", stringify!($scenario), began.elapsed().as_secs_f64());
+                )+
+            });
+        }
+    };
+}
+
+themes! {
+    faults: Setup::new =>
+        faults::fresh_pair,
+        faults::writer_killed,
+        faults::reader_killed,
+        faults::writer_frozen,
+        faults::reader_frozen,
+        faults::writer_stalls_for_a_moment,
+        faults::writer_terminated_behind_our_back,
+        faults::both_killed;
+    planned: Setup::new =>
+        planned::switchover_under_load,
+        planned::switchover_against_a_locked_table,
+        planned::switchover_against_a_long_statement,
+        planned::switchover_against_an_open_transaction,
+        planned::stray_write_on_the_reader;
+    daemon: Setup::new =>
+        daemon::killed,
+        daemon::stopped,
+        daemon::killed_and_the_writer_too;
+    operator: operator::setup =>
+        operator::looks,
+        operator::pauses,
+        operator::holds_the_receiver,
+        operator::holds_the_applier,
+        operator::hooks,
+        operator::ruleset_flushed,
+        operator::reloads;
+}

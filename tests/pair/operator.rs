@@ -1,0 +1,225 @@
+//! What an operator can ask for.
+
+use std::process::Command as Process;
+use std::time::Duration;
+
+use dualmasterd::control::commands::{Answer, Command};
+use dualmasterd::control::report::{PairState, ThreadState};
+use dualmasterd::model::request::Thread;
+use dualmasterd::model::server::Family;
+use tokio::time::{Instant, sleep};
+
+use super::trial::{Trial, assert_same_epoch, server_id, within};
+use crate::support::settings::{ENDPOINT, PAIR};
+use crate::support::{Host, Setup, fault, sql};
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// Hooks that can be told to refuse, and that note what they were told.
+pub(super) fn setup(family: Family) -> Setup {
+    let mut setup = Setup::new(family);
+    setup.files = vec![
+        (
+            "gate",
+            "#!/bin/sh\nif [ -e \"${0%/*}/refuse\" ]; then echo 'not now' >&2; exit 1; fi\n",
+        ),
+        (
+            "note",
+            "#!/bin/sh\nenv | sort >\"${0%/*}/noted.$DM_EVENT\"\n",
+        ),
+    ];
+    setup.tables = format!(
+        "[pair.{PAIR}.hooks]\n\
+         pre_switchover = [\"{{dir}}/gate\"]\n\
+         post_switchover = [\"{{dir}}/note\"]\n\
+         post_failover = [\"{{dir}}/note\"]\n\
+         gating = [\"pre_switchover\"]\n"
+    );
+    setup
+}
+
+/// `list`, `explain` and `history` answer; every guard has a value and a limit.
+pub(super) async fn looks(host: &mut Host) {
+    for verb in ["list", "explain", "history", "processlist", "version"] {
+        let answer = host.ctl(&[verb]).await;
+        assert_eq!(answer.code, 0, "{verb}: {answer:?}");
+        assert!(!answer.json().is_null(), "{verb}: {answer:?}");
+    }
+    let explained = host.ctl(&["explain"]).await.out;
+    for guard in ["NotPaused", "StandbyLives", "InSync", "ReaderHasOwnRows"] {
+        assert!(explained.contains(guard), "{guard} is not in {explained}");
+    }
+    let dry = host.ctl(&["switchover", "--dry-run"]).await;
+    assert_eq!(dry.code, 0, "{dry:?}");
+    assert!(
+        host.report().await.operations.is_empty(),
+        "a dry run did something"
+    );
+    assert_eq!(host.ctl(&["list", "nobody"]).await.code, 1, "no such pair");
+    assert_eq!(host.ctl(&["no-such-verb"]).await.code, 2, "usage");
+}
+
+/// Paused, nobody promotes: a dead writer is started again in place. Resumed, all is as before.
+pub(super) async fn pauses(host: &mut Host) {
+    let trial = Trial::begin(host, "paused").await;
+    let paused = host.ctl(&["pause", "--reason", "maintenance"]).await;
+    assert_eq!(paused.code, 0, "{paused:?}");
+    host.until("paused", LONG, |report| report.state == PairState::Paused)
+        .await;
+    let refused = host.ctl(&["switchover"]).await;
+    assert_eq!(refused.code, 75, "refused now: {refused:?}");
+    let pid = trial.writer_pid(host);
+    let at = Instant::now();
+    fault::kill(pid);
+    host.until_restarted(&trial.writer, pid, LONG).await;
+    trial.served(at + Duration::from_millis(100), LONG).await;
+    assert_same_epoch(host, &trial).await;
+    let resumed = host.ctl(&["resume"]).await;
+    assert_eq!(resumed.code, 0, "{resumed:?}");
+    trial.end(host).await;
+}
+
+/// Holding the reader's receiver degrades on record first: writes go on.
+pub(super) async fn holds_the_receiver(host: &mut Host) {
+    let trial = Trial::begin(host, "held_receiver").await;
+    let at = Instant::now();
+    hold(host, &trial.reader, Thread::Receiver).await;
+    let held = |report: &dualmasterd::control::report::PairReport| {
+        !report.in_sync
+            && report
+                .reader()
+                .is_some_and(|m| m.receiver == ThreadState::Held)
+    };
+    host.until("the receiver held", LONG, held).await;
+    trial.served(Instant::now(), LONG).await;
+    let gap = trial.load.so_far().longest_gap(at, Instant::now());
+    within("longest gap", gap, Duration::from_millis(500));
+    release(host, &trial.reader, Thread::Receiver).await;
+    trial.end(host).await;
+}
+
+/// A held applier receives on, and ends its hold when the writer dies.
+pub(super) async fn holds_the_applier(host: &mut Host) {
+    let trial = Trial::begin(host, "held_applier").await;
+    hold(host, &trial.reader, Thread::Applier).await;
+    let held = |report: &dualmasterd::control::report::PairReport| {
+        report
+            .reader()
+            .is_some_and(|m| m.applier == ThreadState::Held)
+    };
+    host.until("the applier held", LONG, held).await;
+    sleep(Duration::from_millis(300)).await;
+    let at = Instant::now();
+    fault::kill(trial.writer_pid(host));
+    within(
+        "killed to first OK",
+        trial.taken_over(at, LONG).await,
+        Duration::from_secs(3),
+    );
+    trial.end(host).await;
+}
+
+async fn hold(host: &Host, member: &str, thread: Thread) {
+    let word = Command::Hold {
+        pair: None,
+        member: Some(member.to_owned()),
+        thread: Some(thread),
+        for_ms: 60_000,
+        reason: "backup".into(),
+    };
+    granted(host, word).await;
+}
+
+async fn release(host: &Host, member: &str, thread: Thread) {
+    let word = Command::Release {
+        pair: None,
+        member: Some(member.to_owned()),
+        thread: Some(thread),
+    };
+    granted(host, word).await;
+}
+
+async fn granted(host: &Host, word: Command) {
+    let answer = host.ask(word).await.expect("an answer");
+    assert!(matches!(answer, Answer::Granted { .. }), "{answer:?}");
+}
+
+/// A gating hook that fails refuses the move, named; one that follows a move learns who took over.
+pub(super) async fn hooks(host: &mut Host) {
+    let trial = Trial::begin(host, "hooks").await;
+    std::fs::write(host.path().join("refuse"), "").expect("write");
+    let operation = host.switchover().await.expect("granted");
+    let ended = operation.ended.expect("ended");
+    assert!(!ended.moved && ended.text.contains("gate"), "{ended:?}");
+    assert_same_epoch(host, &trial).await;
+
+    std::fs::remove_file(host.path().join("refuse")).expect("remove");
+    let operation = host.switchover().await.expect("granted");
+    assert!(operation.ended.is_some_and(|ended| ended.moved));
+    let noted = until_file(host, "noted.post_switchover").await;
+    let wanted = [
+        format!("DM_SUCCESSOR_MEMBER={}", trial.reader),
+        format!("DM_FAILED_MEMBER={}", trial.writer),
+        format!("DM_SUCCESSOR_PORT={}", server_id(&trial.reader)),
+        format!("DM_PAIR={PAIR}"),
+        "DM_COMMAND=switchover".to_owned(),
+    ];
+    for line in wanted {
+        assert!(
+            noted.lines().any(|noted| noted == line),
+            "{line} is not in\n{noted}"
+        );
+    }
+    trial.end(host).await;
+}
+
+async fn until_file(host: &Host, name: &str) -> String {
+    let deadline = Instant::now() + LONG;
+    loop {
+        let text = std::fs::read_to_string(host.path().join(name)).unwrap_or_default();
+        if text.contains("DM_") {
+            return text;
+        }
+        assert!(Instant::now() < deadline, "{name} was not written");
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Somebody flushes the ruleset: the endpoint is there again within a moment.
+pub(super) async fn ruleset_flushed(host: &mut Host) {
+    let trial = Trial::begin(host, "flushed").await;
+    let at = Instant::now();
+    let flushed = Process::new("nft")
+        .args(["flush", "ruleset"])
+        .status()
+        .expect("run nft");
+    assert!(flushed.success());
+    let deadline = at + LONG;
+    while sql::connect(&sql::app(ENDPOINT)).await.is_err() {
+        assert!(Instant::now() < deadline, "the endpoint stays away");
+        sleep(Duration::from_millis(5)).await;
+    }
+    within("flushed to connected", at.elapsed(), Duration::from_secs(2));
+    trial.end(host).await;
+}
+
+/// A bad file leaves all as it is and says why; a good one is taken.
+pub(super) async fn reloads(host: &mut Host) {
+    let good = std::fs::read_to_string(host.config()).expect("read");
+    std::fs::write(
+        host.config(),
+        good.replace("[pair.t]", "[pair.t]\nflavour = 1"),
+    )
+    .expect("write");
+    let bad = host.ctl(&["reload"]).await;
+    assert_eq!(bad.code, 78, "{bad:?}");
+    assert!(
+        format!("{}{}", bad.out, bad.err).contains("flavour"),
+        "{bad:?}"
+    );
+    host.until_healthy(LONG).await;
+    std::fs::write(host.config(), good).expect("write");
+    let reloaded = host.ctl(&["reload"]).await;
+    assert_eq!(reloaded.code, 0, "{reloaded:?}");
+    host.until_healthy(LONG).await;
+}

@@ -1,0 +1,34 @@
+//! A real pair, its clients and its faults, for the tests, the benches and the demo.
+//!
+//! Each pair lives in a network namespace of its own ([`in_namespace`]) and in a folder of its own
+//! ([`Host`]); both are gone at the end, however the end came.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each program that includes these modules uses a part of them"
+)]
+#![allow(
+    clippy::wildcard_enum_match_arm,
+    reason = "an answer of any other kind fails the test, shown"
+)]
+
+pub mod check;
+pub mod fault;
+pub mod folder;
+pub mod history;
+pub mod host;
+pub mod load;
+pub mod namespace;
+pub mod notify;
+pub mod sampler;
+pub mod settings;
+pub mod sql;
+pub mod words;
+
+pub use history::History;
+pub use host::Host;
+pub use load::Load;
+pub use namespace::in_namespace;
+pub use sampler::Sampler;
+pub use settings::Setup;
