@@ -35,7 +35,7 @@ use crate::net::address::Addresses;
 use crate::net::nft::{Nft, Table};
 use crate::observe::observer::Observer;
 use crate::observe::probes::{WriterProbe, spawn_prober};
-use crate::observe::server::{Steering, spawn_looker};
+use crate::observe::server::{Pace, Steering, spawn_looker};
 use crate::observe::{Publisher, disk, endpoint, instance, process};
 use crate::runtime::process::Spawned;
 use crate::store::ledger::Ledger;
@@ -345,7 +345,7 @@ fn observe_member(
         life: life.clone(),
         publish: seen.clone(),
     };
-    let (hurry, writer, steering) = steer(side, member.target.server_id, watching.clone());
+    let (pace, writer, steering) = steer(side, member.target.server_id, watching.clone());
     let mut tasks = vec![steering];
     tasks.push(tokio::spawn(process::run(
         process::Target {
@@ -383,7 +383,7 @@ fn observe_member(
     tasks.push(tokio::spawn(disk::run(
         side,
         disk_file,
-        interval,
+        interval * 2,
         clock::now,
         seen.clone(),
     )));
@@ -391,7 +391,7 @@ fn observe_member(
         observer.clone(),
         Steering {
             poke: member.poke,
-            hurry,
+            pace,
         },
     ));
     tasks.extend(spawn_prober(&observer, interval, &writer));
@@ -404,16 +404,20 @@ fn steer(
     server_id: u32,
     mut watching: watch::Receiver<Watch>,
 ) -> (
-    watch::Receiver<bool>,
+    watch::Receiver<Pace>,
     watch::Receiver<Option<WriterProbe>>,
     JoinHandle<()>,
 ) {
-    let (hurry_tx, hurry) = watch::channel(false);
+    let (pace_tx, pace) = watch::channel(Pace::Rest);
     let (writer_tx, writer) = watch::channel(None);
     let steering = tokio::spawn(async move {
         while watching.changed().await.is_ok() {
             let watch = *watching.borrow_and_update();
-            hurry_tx.send_replace(watch.hurry);
+            pace_tx.send_replace(match (watch.hurry, watch.quick) {
+                (false, _) => Pace::Rest,
+                (true, false) => Pace::Whole,
+                (true, true) => Pace::Quick,
+            });
             let probe = watch
                 .heartbeat
                 .filter(|(writer, _)| *writer == side)
@@ -428,7 +432,7 @@ fn steer(
             });
         }
     });
-    (hurry, writer, steering)
+    (pace, writer, steering)
 }
 
 /// The endpoint's hands and its observer.

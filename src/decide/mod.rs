@@ -58,8 +58,10 @@ pub struct Decision {
 pub struct Watch {
     /// The member that gets the writer's probes: local write and heartbeat, with this epoch.
     pub heartbeat: Option<(Side, u64)>,
-    /// Look again at once after each action: an operation is under way.
+    /// Look again and again: an operation is under way.
     pub hurry: bool,
+    /// Only what moves is waited for; the rest may come from an earlier look.
+    pub quick: bool,
 }
 
 /// Decides.
@@ -102,6 +104,7 @@ fn finish(turn: Turn<'_>, may_exit: bool) -> Decision {
         watch: Watch {
             heartbeat,
             hurry: turn.hurry,
+            quick: is_draining(&turn),
         },
         memory: turn.memory,
         findings: turn.findings,
@@ -109,6 +112,18 @@ fn finish(turn: Turn<'_>, may_exit: bool) -> Decision {
         replies: turn.replies,
         may_exit,
         wake_at: turn.wake_at,
+    }
+}
+
+/// A promotion waits for its standby's threads and sets alone.
+fn is_draining(turn: &Turn<'_>) -> bool {
+    match &turn.memory.state {
+        State::Promoting(promotion) => turn.memory.writer() != Some(promotion.to),
+        State::Settling { .. }
+        | State::Serving
+        | State::Switching(_)
+        | State::Holding { .. }
+        | State::Paused => false,
     }
 }
 

@@ -102,14 +102,20 @@ impl Probe {
             if let Err(over) = self.ask(asked).await {
                 return over;
             }
-            sleep(match question {
-                ProbeKind::Login => LOGINS.max(self.interval),
-                ProbeKind::Ping
-                | ProbeKind::LocalWrite
-                | ProbeKind::Heartbeat
-                | ProbeKind::Disk => self.interval,
-            })
-            .await;
+            sleep(self.rest()).await;
+        }
+    }
+
+    /// The time between two questions. Those that only a verdict needs beside the writer's ping and
+    /// heartbeat are put less often.
+    fn rest(&self) -> Duration {
+        let writer = self.writer.borrow().is_some();
+        match self.question {
+            ProbeKind::Heartbeat => self.interval,
+            ProbeKind::Ping if writer => self.interval,
+            ProbeKind::Ping | ProbeKind::LocalWrite | ProbeKind::Disk => self.interval * 2,
+            ProbeKind::Login if writer => LOGINS,
+            ProbeKind::Login => LOGINS * 4,
         }
     }
 

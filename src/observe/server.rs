@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use super::Seen;
 use super::observer::{Observer, Over};
@@ -15,7 +15,7 @@ use crate::mysql::SqlError;
 use crate::mysql::look::Looker;
 
 /// Time between looks at rest.
-pub const INTERVAL: Duration = Duration::from_millis(500);
+pub const INTERVAL: Duration = Duration::from_secs(1);
 
 /// Time between looks while an operation is under way: each may be the one that lets it go on.
 const HURRIED: Duration = Duration::from_millis(5);
@@ -29,21 +29,32 @@ const LIMIT: Duration = Duration::from_millis(1_500);
 pub struct Steering {
     /// Look at once; several pokes before a look begins are one.
     pub poke: Arc<Notify>,
-    /// An operation is under way: a look reads only what moves, unless the last full one is older
-    /// than an interval.
-    pub hurry: watch::Receiver<bool>,
+    /// How often, and how much.
+    pub pace: watch::Receiver<Pace>,
+}
+
+/// How often a server is looked at, and how much of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Pace {
+    /// Nothing is under way.
+    #[default]
+    Rest,
+    /// An operation is under way that may depend on anything.
+    Whole,
+    /// A promotion is under way: it waits for what moves, and reads the rest from the last whole look.
+    Quick,
 }
 
 impl Steering {
     /// Waits until the next look is due.
     async fn rest(&mut self) {
-        if *self.hurry.borrow() {
+        if *self.pace.borrow() != Pace::Rest {
             return sleep(HURRIED).await;
         }
         tokio::select! {
             () = self.poke.notified() => {}
             () = sleep(INTERVAL) => {}
-            Ok(_) = self.hurry.wait_for(|hurry| *hurry) => {}
+            Ok(_) = self.pace.wait_for(|pace| *pace != Pace::Rest) => {}
         }
     }
 }
@@ -55,7 +66,6 @@ pub fn spawn_looker(observer: Observer, steering: Steering) -> JoinHandle<()> {
             observer,
             steering,
             looker: None,
-            last_full: None,
         };
         while looking.one_life().await.is_ok() {}
     })
@@ -65,7 +75,6 @@ struct Looking {
     observer: Observer,
     steering: Steering,
     looker: Option<Looker>,
-    last_full: Option<Instant>,
 }
 
 impl Looking {
@@ -105,13 +114,10 @@ impl Looking {
             None => Looker::connect(&self.observer.target, LIMIT).await?,
         };
         let now = self.observer.now;
-        let recent = self.last_full.is_some_and(|at| at.elapsed() < INTERVAL);
-        let fact = if recent && *self.steering.hurry.borrow() {
+        let fact = if *self.steering.pace.borrow() == Pace::Quick {
             looker.look_quick(life, now, LIMIT).await?
         } else {
-            let fact = looker.look_full(life, now, LIMIT).await?;
-            self.last_full = Some(Instant::now());
-            fact
+            looker.look_full(life, now, LIMIT).await?
         };
         self.looker = Some(looker);
         Ok(fact)

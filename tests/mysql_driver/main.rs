@@ -28,7 +28,7 @@ use dualmasterd::mysql::accounts::prove_replication;
 use dualmasterd::mysql::look::Looker;
 use dualmasterd::observe::observer::Observer;
 use dualmasterd::observe::probes::{WriterProbe, spawn_prober};
-use dualmasterd::observe::server::{Steering, spawn_looker};
+use dualmasterd::observe::server::{Pace, Steering, spawn_looker};
 use dualmasterd::observe::{ProbeKind, Seen};
 use mysql_async::prelude::Queryable;
 use nix::sys::signal::Signal;
@@ -463,7 +463,7 @@ async fn switchover(pair: &Pair) {
 struct Watched {
     life: watch::Sender<Option<Incarnation>>,
     writer: watch::Sender<Option<WriterProbe>>,
-    hurry: watch::Sender<bool>,
+    pace: watch::Sender<Pace>,
     poke: Arc<Notify>,
     seen: mpsc::UnboundedReceiver<Seen>,
 }
@@ -472,7 +472,7 @@ impl Watched {
     fn start(server: &Server, side: Side) -> Self {
         let (life, life_seen) = watch::channel(Some(life()));
         let (writer, writer_seen) = watch::channel(None);
-        let (hurry, hurry_seen) = watch::channel(false);
+        let (pace, pace_seen) = watch::channel(Pace::Rest);
         let (publish, seen) = mpsc::unbounded_channel();
         let poke = Arc::new(Notify::new());
         let observer = Observer {
@@ -485,13 +485,13 @@ impl Watched {
         spawn_prober(&observer, Duration::from_millis(250), &writer_seen);
         let steering = Steering {
             poke: poke.clone(),
-            hurry: hurry_seen,
+            pace: pace_seen,
         };
         spawn_looker(observer, steering);
         Self {
             life,
             writer,
-            hurry,
+            pace,
             poke,
             seen,
         }
@@ -630,7 +630,7 @@ async fn observers(pair: &Pair) {
     let reset = |seen: &Seen| matches!(seen, Seen::Probe(_, ProbeKind::Heartbeat, fact) if *fact == ProbeFact::default());
     watched.until("stopped", reset).await;
     let written = a.look().await.executed;
-    watched.hurry.send(true).unwrap();
+    watched.pace.send(Pace::Quick).unwrap();
     for _ in 0..20 {
         let began = pair::now();
         watched.poke.notify_one();

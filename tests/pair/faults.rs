@@ -20,7 +20,12 @@ pub(super) async fn fresh_pair(host: &mut Host) {
         let endpoint = report.endpoint.as_ref();
         endpoint.and_then(|endpoint| endpoint.reader.as_ref()) == Some(&reader)
     };
-    host.until("the reader's port leads to the reader", LONG, leads_to_reader).await;
+    host.until(
+        "the reader's port leads to the reader",
+        LONG,
+        leads_to_reader,
+    )
+    .await;
     for (port, member) in [(ENDPOINT, &writer), (READER, &reader)] {
         let mut conn = sql::connect(&sql::app(port)).await.expect("a session");
         let server: Option<u32> = conn

@@ -119,7 +119,9 @@ pub(super) fn print_steps(operation: &OperationReport) {
     let ms = |us: u64| us as f64 / 1000.0;
     let steps = operation.steps.iter().map(|step| {
         let member = step.member.as_deref().unwrap_or("-");
-        let took = step.took_us.map_or_else(String::new, |us| format!(" {:.1}", ms(us)));
+        let took = step
+            .took_us
+            .map_or_else(String::new, |us| format!(" {:.1}", ms(us)));
         format!("{}@{member} +{:.1}{took}", step.action, ms(step.after_us))
     });
     eprintln!("  {}", steps.collect::<Vec<_>>().join(", "));

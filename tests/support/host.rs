@@ -388,7 +388,8 @@ impl Host {
     /// Makes [`LOOKER`] at the writer, and by replication at the reader.
     async fn add_looker(&self) {
         let (writer, _) = self.roles().await;
-        self.as_root(&writer, &[&format!("CREATE USER {LOOKER}@localhost")]).await;
+        self.as_root(&writer, &[&format!("CREATE USER {LOOKER}@localhost")])
+            .await;
     }
 }
 
