@@ -64,10 +64,11 @@ fn cut(turn: &mut Turn<'_>, side: Side, mut rejoin: Rejoin) {
         life: deposed.clone(),
         known: writer.executed.clone(),
     };
-    let ended =
-        turn.work(Some(side)).ended.get(&ActionKind::Cut).filter(
-            |ended| matches!(&ended.action, Action::Cut { life, .. } if *life == deposed),
-        );
+    let ended = turn
+        .work(Some(side))
+        .ended
+        .get(&ActionKind::Cut)
+        .filter(|ended| matches!(&ended.action, Action::Cut { life, .. } if *life == deposed));
     match ended.map(|ended| &ended.result) {
         Some(Ok(Brought::Removed(removed))) => {
             if !removed.gtids.is_empty() {

@@ -98,7 +98,11 @@ impl World {
                 let register = self.disk.as_ref().and_then(|disk| disk.register.as_ref());
                 if let Some(reader) = register.map(|register| register.writer.peer()) {
                     let stray = matches!(what, Happening::Stray);
-                    let fault = if stray { Fault::Stray(reader) } else { Fault::OpenedByHand(reader) };
+                    let fault = if stray {
+                        Fault::Stray(reader)
+                    } else {
+                        Fault::OpenedByHand(reader)
+                    };
                     self.fault(fault);
                 }
             }
@@ -124,8 +128,8 @@ fn policy_of(family: Family, seed: u64) -> Policy {
 }
 
 /// One schedule.
-fn schedule(family: Family, seed: u64) -> Result<World, World> {
-    let mut world = World::new(policy_of(family, seed), seed);
+fn schedule(family: Family, seed: u64) -> Result<Box<World>, Box<World>> {
+    let mut world = Box::new(World::new(policy_of(family, seed), seed));
     let mut rng = Rng::new(seed ^ 0xdead_beef);
     if !world.run_until(20 * SECOND, |world| world.unhealthy().is_none()) {
         return Err(world);
