@@ -65,7 +65,7 @@ fn keep(turn: &mut Turn<'_>, side: Side, look: &ServerFact, gated: bool) {
         repoint(turn, side, look, link);
         return;
     }
-    errors(turn, side, link);
+    errors(turn, side, link, gated);
     receiver(turn, side, look, link, gated);
     if !gated {
         applier(turn, side, look, link);
@@ -75,14 +75,15 @@ fn keep(turn: &mut Turn<'_>, side: Side, look: &ServerFact, gated: bool) {
 /// This member's link must not run at all.
 fn is_kept_off(turn: &mut Turn<'_>, side: Side) -> bool {
     let durable = &turn.memory.durable;
-    // The new writer must not receive from a deposed one that is not proven clean, nor that one start.
+    // Neither side receives from the other before the deposed one is proven clean.
     let unproven = durable.rejoin[side].is_some() || durable.rejoin[side.peer()].is_some();
-    let quarantine = durable.quarantine[side].as_ref();
-    if let Some(why) = quarantine.map(|quarantine| quarantine.why.clone()) {
+    let quarantined = durable.quarantine[side.peer()].is_some();
+    if let Some(quarantine) = &durable.quarantine[side] {
+        let why = quarantine.why.clone();
         turn.find_at(side, Kind::LinkQuarantined, why);
         return true;
     }
-    unproven
+    unproven || quarantined
 }
 
 /// Every change with both threads stopped throws the relay log away: only where nothing is lost by it.
@@ -105,7 +106,7 @@ fn repoint(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatus
     }
 }
 
-fn errors(turn: &mut Turn<'_>, side: Side, link: &LinkStatus) {
+fn errors(turn: &mut Turn<'_>, side: Side, link: &LinkStatus, gated: bool) {
     let mut broken = false;
     for (thread, error) in [
         ("receiver", &link.receiver_error),
@@ -128,7 +129,9 @@ fn errors(turn: &mut Turn<'_>, side: Side, link: &LinkStatus) {
     if broken && !turn.memory.link_broken[side] {
         hooks::queue(turn, HookEvent::OnLinkBroken, None, side);
     }
-    turn.memory.link_broken[side] = broken;
+    let runs = link.receiver == Receiver::Running && (gated || link.applier);
+    let mended = runs && !broken;
+    turn.memory.link_broken[side] = broken || (turn.memory.link_broken[side] && !mended);
 }
 
 fn receiver(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatus, gated: bool) {

@@ -1,12 +1,14 @@
 //! The writer is gone: may its standby take over, or must the same server come back?
 
+use std::time::Duration;
+
 use crate::model::action::{Action, ActionError, ActionKind, Brought};
 use crate::model::finding::Kind;
 use crate::model::gtid::GtidSet;
 use crate::model::link::Receiver;
 use crate::model::member::Side;
 use crate::model::memory::Why;
-use crate::model::policy::{Automation, Durability};
+use crate::model::policy::{Automation, Durability, HookEvent};
 use crate::model::process::ProcessState;
 use crate::model::server::ServerFact;
 
@@ -32,6 +34,8 @@ pub(super) enum Answer {
 
 /// As often a dead writer is started again in place without an answer before the pair holds.
 const STARTS_IN_PLACE: u32 = 2;
+/// A gating hook that refused is asked again after this.
+const ASK_AGAIN: Duration = Duration::from_secs(30);
 /// As often a walk through the dead writer's files is tried.
 const WALKS: u32 = 4;
 
@@ -50,6 +54,9 @@ pub(super) fn answer(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) -> An
         return Answer::Wait;
     };
     if let Some(why) = unfit(turn, standby, look) {
+        return in_place(turn, writer, why);
+    }
+    if let Some(why) = refused_by_hook(turn) {
         return in_place(turn, writer, why);
     }
     let process = turn.process(writer);
@@ -99,6 +106,26 @@ fn moves_forbidden(turn: &Turn<'_>) -> Option<String> {
         return Some("failover = \"manual\"".into());
     }
     flap::stops_moves(turn).then(|| "too many unplanned role changes; dualmasterctl ack".into())
+}
+
+/// A gating hook has refused this move a moment ago: it is not asked again at once.
+fn refused_by_hook(turn: &mut Turn<'_>) -> Option<String> {
+    let ended = turn.facts.pair.ended.get(&ActionKind::Hook)?;
+    let Action::Hook {
+        event: HookEvent::PreFailover,
+        ..
+    } = ended.action
+    else {
+        return None;
+    };
+    let again = ended.at + ASK_AGAIN;
+    let refused = ended.result.as_ref().err().map(ToString::to_string);
+    let gates = turn.policy.gating_hooks.contains(&HookEvent::PreFailover);
+    if gates && refused.is_some() && turn.now() < again {
+        turn.wake(again);
+        return refused.map(|why| format!("the pre_failover hook refused: {why}"));
+    }
+    None
 }
 
 /// What keeps a living standby from ever being opened, whatever the sets say.

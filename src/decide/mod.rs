@@ -15,10 +15,12 @@ mod rejoin;
 pub mod render;
 mod requests;
 mod serve;
+mod stop;
 mod switchover;
 mod sync;
+pub mod table;
 mod turn;
-pub mod writer;
+mod writer;
 
 use serde::{Deserialize, Serialize};
 

@@ -197,14 +197,12 @@ fn move_register(turn: &mut Turn<'_>, promotion: &Promotion, look: &ServerFact) 
         process.is_none_or(|process| death::may_have_ended_by_order(process, killed.as_ref()));
     // Whatever the new writer lacks was never acknowledged, if it was in sync and its peer died at once.
     let cut = guard::is_in_sync(turn, to) && !by_order && !promotion.accept_loss;
-    if let Some(life) = process.and_then(|process| process.incarnation.clone()) {
-        turn.memory.durable.rejoin[old] = Some(Rejoin {
-            life,
-            cut,
-            cut_done: false,
-            known: look.executed.clone(),
-        });
-    }
+    turn.memory.durable.rejoin[old] = Some(Rejoin {
+        life: process.and_then(|process| process.incarnation.clone()),
+        cut,
+        cut_done: false,
+        known: look.executed.clone(),
+    });
     turn.memory.durable.line[old] = turn.made_by(old, &look.executed);
     turn.move_register(
         register.promoted(to),

@@ -42,11 +42,14 @@ pub(super) fn may_start(turn: &Turn<'_>, side: Side) -> bool {
 }
 
 fn cut(turn: &mut Turn<'_>, side: Side, mut rejoin: Rejoin) {
+    let Some(deposed) = rejoin.life.clone() else {
+        return;
+    };
     // A daemon that was not there when it died does not know its last life: the cut itself compares it
     // with the pid file, and refuses another one.
     let gone = turn.process(side).is_some_and(|process| {
         let life = process.incarnation.as_ref();
-        process.state == ProcessState::Gone && life.is_none_or(|life| *life == rejoin.life)
+        process.state == ProcessState::Gone && life.is_none_or(|life| *life == deposed)
     });
     // The writer's applier stays stopped before the proof: a ghost would be replicated without any error.
     let gated = turn.link(side.peer()).is_none_or(|link| !link.applier);
@@ -58,13 +61,14 @@ fn cut(turn: &mut Turn<'_>, side: Side, mut rejoin: Rejoin) {
     };
     let action = Action::Cut {
         side,
-        life: rejoin.life.clone(),
-        known: Turn::has(writer),
+        life: deposed.clone(),
+        known: writer.executed.clone(),
     };
-    let ended =
-        turn.work(Some(side)).ended.get(&ActionKind::Cut).filter(
-            |ended| matches!(&ended.action, Action::Cut { life, .. } if *life == rejoin.life),
-        );
+    let ended = turn
+        .work(Some(side))
+        .ended
+        .get(&ActionKind::Cut)
+        .filter(|ended| matches!(&ended.action, Action::Cut { life, .. } if *life == deposed));
     match ended.map(|ended| &ended.result) {
         Some(Ok(Brought::Removed(removed))) => {
             if !removed.gtids.is_empty() {
@@ -91,7 +95,7 @@ fn cut(turn: &mut Turn<'_>, side: Side, mut rejoin: Rejoin) {
 
 /// Its set is fixed, as it is read-only and its link stands; the writer's was looked at later.
 fn prove(turn: &mut Turn<'_>, side: Side, look: &ServerFact, rejoin: &Rejoin) {
-    if look.incarnation == rejoin.life {
+    if rejoin.life.as_ref() == Some(&look.incarnation) {
         return;
     }
     let stood = stood_since(turn, side, look);
@@ -99,7 +103,8 @@ fn prove(turn: &mut Turn<'_>, side: Side, look: &ServerFact, rejoin: &Rejoin) {
         turn.hurry = true;
         return;
     };
-    let exclusive = look.executed.subtract(&Turn::has(writer));
+    // What waits behind the writer's gate is not in its line.
+    let exclusive = look.executed.subtract(&writer.executed);
     let forgotten = forgotten(turn, side, look, writer);
     if exclusive.is_empty() && forgotten.is_empty() {
         turn.memory.durable.rejoin[side] = None;
@@ -156,7 +161,7 @@ fn release(turn: &mut Turn<'_>, side: Side) {
         return;
     };
     let later = writer.asked >= look.at;
-    let clean = look.executed.subtract(&Turn::has(writer)).is_empty()
+    let clean = look.executed.subtract(&writer.executed).is_empty()
         && forgotten(turn, side, look, writer).is_empty();
     if later && clean {
         turn.memory.durable.quarantine[side] = None;

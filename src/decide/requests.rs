@@ -8,8 +8,9 @@ use crate::model::request::{Granted, Guard, Refusal, Reply, Request, Thread, Ver
 
 use super::guard;
 use super::hooks;
+use super::table::Event;
 use super::turn::Turn;
-use super::writer::{self, Event};
+use super::writer;
 
 /// Pauses and holds that have run out end.
 pub(super) fn expire(turn: &mut Turn<'_>) {

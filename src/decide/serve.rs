@@ -165,10 +165,6 @@ pub(super) fn begin_sweep(turn: &mut Turn<'_>) {
 pub(super) fn find_strays(turn: &mut Turn<'_>, reader: Side) {
     let strays = guard::strays(turn, reader);
     if !strays.is_empty() {
-        turn.find_at(
-            reader,
-            Kind::ReaderHasOwnRows,
-            format!("{} transactions: {strays}", strays.count()),
-        );
+        turn.find_at(reader, Kind::ReaderHasOwnRows, strays.to_string());
     }
 }

@@ -47,6 +47,11 @@ pub(super) fn steps(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) {
     {
         earn(turn, writer);
     }
+    let clients = turn.server(writer).map_or(0, |look| look.semi_sync.clients);
+    if clients > 1 {
+        let detail = format!("{clients} semi-sync replicas are connected");
+        turn.find_at(writer, Kind::SecondSemiSyncClient, detail);
+    }
     follow(turn, writer);
 }
 
@@ -195,10 +200,8 @@ fn begin(turn: &mut Turn<'_>, writer: Side, w: &ServerFact, r: &ServerFact) {
             link.receiver == Receiver::Running && link.applier && link.applier_error.is_none();
         threads && w.executed.subtract(&link.received).count() <= NEARLY_CAUGHT_UP
     });
-    let settings =
-        w.semi_sync.available && r.semi_sync.replica_on && w.strict && r.strict && r.logs_updates;
     if ready
-        && settings
+        && settings_allow(turn, writer, w, r)
         && is_fresh(turn, writer.peer())
         && turn.act(Action::ArmSource {
             side: writer,
@@ -208,6 +211,31 @@ fn begin(turn: &mut Turn<'_>, writer: Side, w: &ServerFact, r: &ServerFact) {
         turn.memory.earning = Earning::Armed { since: turn.now() };
         turn.hurry = true;
     }
+}
+
+/// What lossless rests on at both; what is missing is named.
+fn settings_allow(turn: &mut Turn<'_>, writer: Side, w: &ServerFact, r: &ServerFact) -> bool {
+    let needed = [
+        (writer, "the semi-sync source", w.semi_sync.available),
+        (
+            writer.peer(),
+            "the semi-sync replica side",
+            r.semi_sync.replica_on,
+        ),
+        (writer, "gtid_strict_mode", w.strict),
+        (writer.peer(), "gtid_strict_mode", r.strict),
+        (
+            writer.peer(),
+            "the logging of what it applies",
+            r.logs_updates,
+        ),
+    ];
+    for (side, what, on) in needed {
+        if !on {
+            turn.find_at(side, Kind::UnsafeSettings, format!("{what} is off"));
+        }
+    }
+    needed.iter().all(|(_, _, on)| *on)
 }
 
 fn prove(turn: &mut Turn<'_>, writer: Side, w: &ServerFact, since: Timestamp) {

@@ -37,7 +37,7 @@ pub struct Memory {
     /// Hooks that wait for their turn, oldest first.
     #[serde(default)]
     pub hooks: Vec<PendingHook>,
-    /// The link of this member was broken at the last decision: its hook was run.
+    /// The link of this member broke, and has not run since: the hook was run.
     #[serde(default)]
     pub link_broken: Both<bool>,
     /// When the register was last moved by this daemon.
@@ -136,8 +136,8 @@ pub struct Held {
 /// How the deposed writer may come back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejoin {
-    /// The life that was deposed.
-    pub life: Incarnation,
+    /// The life that was deposed; `None` where nobody saw it live.
+    pub life: Option<Incarnation>,
     /// Whatever the new writer lacks was certainly not acknowledged: it may be cut off. The new writer
     /// was in sync, and the old one died by a signal that nobody can have followed an order with.
     pub cut: bool,

@@ -38,9 +38,24 @@ pub fn recovers(world: &mut World, within: u64) {
     finish(world, healthy);
 }
 
+/// Nothing is planned for a healthy pair, and no timer asks again and again.
+fn is_left_alone(world: &mut World) {
+    let total = |world: &World| world.planned.values().sum::<u32>();
+    let idle = |world: &World| world.daemon.as_ref().map_or(0, |daemon| daemon.idle_wakes);
+    let (planned, wakes) = (total(world), idle(world));
+    world.run(SECOND);
+    let (planned, wakes) = (total(world) - planned, idle(world) - wakes);
+    if world.policy.prefer.is_none() && (planned > 0 || wakes > 4) {
+        world.violated(format!(
+            "{planned} actions and {wakes} decisions by timer within a second of health"
+        ));
+    }
+}
+
 pub fn finish(world: &mut World, healthy: bool) {
     if healthy {
         world.run(3 * SECOND);
+        is_left_alone(world);
         let again = world.unhealthy();
         if again.is_some() {
             let text = format!("it did not stay healthy: {again:?}");

@@ -85,7 +85,7 @@ impl World {
             .values()
             .filter_map(|content| match content {
                 Content::Write(write) => Some(*write),
-                _ => None,
+                Content::Beat(_) | Content::Stray(_) | Content::Empty => None,
             })
             .collect();
         self.acknowledged.difference(&written).count()

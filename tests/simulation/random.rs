@@ -2,7 +2,10 @@
 //!
 //! `SIM_SEED=mariadb:17` runs one schedule again, with `SIM_LOG=1` all that happens is printed.
 
+use std::time::Duration;
+
 use dualmasterd::model::member::Side;
+use dualmasterd::model::policy::{Durability, HookEvent, Policy};
 use dualmasterd::model::request::{Thread, Verb};
 use dualmasterd::model::server::Family;
 
@@ -29,13 +32,16 @@ enum Happening {
     Hold(Side, Thread),
     Release(Side, Thread),
     Slow,
+    /// Root opens the reader, and perhaps writes there.
+    ReaderOpened,
+    Stray,
 }
 
 fn happening(rng: &mut Rng) -> Happening {
     let side = rng.pick(&Side::BOTH);
     let thread = rng.pick(&[Thread::Receiver, Thread::Applier]);
     let for_a_while = rng.pick(&[50 * MS, 300 * MS, 1_500 * MS, 4 * SECOND]);
-    match rng.within(0, 19) {
+    match rng.within(0, 21) {
         0..=4 => Happening::Fault(Fault::Killed(side)),
         5 | 6 => Happening::Passing(Fault::Frozen(side), Fault::Thawed(side), for_a_while),
         7 => Happening::Fault(Fault::Stopped(side)),
@@ -48,6 +54,8 @@ fn happening(rng: &mut Rng) -> Happening {
         16 => Happening::Hold(side, thread),
         17 => Happening::Fault(Fault::ClosedByHand(side)),
         18 => Happening::Slow,
+        19 => Happening::ReaderOpened,
+        20 => Happening::Stray,
         _ => Happening::Switchover,
     }
 }
@@ -86,14 +94,42 @@ impl World {
             Happening::Release(side, thread) => {
                 self.request(Verb::Release { side, thread });
             }
+            Happening::ReaderOpened | Happening::Stray => {
+                let register = self.disk.as_ref().and_then(|disk| disk.register.as_ref());
+                if let Some(reader) = register.map(|register| register.writer.peer()) {
+                    let stray = matches!(what, Happening::Stray);
+                    let fault = if stray {
+                        Fault::Stray(reader)
+                    } else {
+                        Fault::OpenedByHand(reader)
+                    };
+                    self.fault(fault);
+                }
+            }
             Happening::Slow => self.latency = self.rng.pick(&[MS / 4, 5 * MS, 50 * MS]),
         }
     }
 }
 
+/// Every kind of pair has its turn.
+fn policy_of(family: Family, seed: u64) -> Policy {
+    let mut policy = policy(family);
+    match seed % 8 {
+        0 => policy.durability = Durability::Available,
+        1 => {
+            policy.prefer = Some(Side::A);
+            policy.failback_after = Duration::from_secs(8);
+        }
+        2 => policy.flap.changes = 2,
+        3 => policy.gating_hooks = vec![HookEvent::PreFailover, HookEvent::PreSwitchover],
+        _ => {}
+    }
+    policy
+}
+
 /// One schedule.
-fn schedule(family: Family, seed: u64) -> Result<World, World> {
-    let mut world = World::new(policy(family), seed);
+fn schedule(family: Family, seed: u64) -> Result<Box<World>, Box<World>> {
+    let mut world = Box::new(World::new(policy_of(family, seed), seed));
     let mut rng = Rng::new(seed ^ 0xdead_beef);
     if !world.run_until(20 * SECOND, |world| world.unhealthy().is_none()) {
         return Err(world);
@@ -109,9 +145,20 @@ fn schedule(family: Family, seed: u64) -> Result<World, World> {
     world.run(5 * SECOND);
     world.latency = MS / 2;
     world.let_happen(Happening::Resume);
+    world.request(Verb::Ack);
+    for side in Side::BOTH {
+        world.fault(Fault::StrayUndone(side));
+    }
     for side in Side::BOTH {
         for thread in [Thread::Receiver, Thread::Applier] {
             world.let_happen(Happening::Release(side, thread));
+        }
+    }
+    world.run(10 * SECOND);
+    for side in Side::BOTH {
+        let disk = world.disk.as_ref();
+        if disk.is_some_and(|disk| disk.quarantine[side].is_some()) {
+            world.fault(Fault::Reseeded(side));
         }
     }
     let healthy = world.run_until(PEACE, |world| world.unhealthy().is_none());

@@ -31,6 +31,8 @@ pub enum Fault {
     ReceiverStopped(Side),
     /// Somebody makes the writer read-only.
     ClosedByHand(Side),
+    /// People put a copy of its peer in its place.
+    Reseeded(Side),
     /// The connection of this member's receiver stays green and acknowledges nothing.
     Mute(Side),
 }
@@ -76,6 +78,10 @@ impl World {
                     self.client_is_gone(side.peer(), true);
                 }
             }
+            Fault::Reseeded(side) => {
+                self.servers[side].reseed = true;
+                self.server_dies(side);
+            }
             Fault::Mute(side) => {
                 if let Some(life) = self.servers[side].life.as_mut() {
                     life.mute = life.receiver == Receiver::Running;
@@ -87,6 +93,10 @@ impl World {
     pub fn server_starts(&mut self, side: Side) {
         let incarnation = self.new_life();
         self.say(|| format!("{side}: process {} starts", incarnation.pid));
+        if std::mem::take(&mut self.servers[side].reseed) {
+            let copy = self.servers[side.peer()].binlog.clone();
+            self.servers[side].reseeded(copy);
+        }
         self.servers[side].boot(incarnation.clone());
         self.processes[side] = Some(Process {
             incarnation: incarnation.clone(),

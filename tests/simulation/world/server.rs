@@ -110,6 +110,8 @@ pub struct Server {
     /// As the server reports it.
     pub received: GtidSet,
     pub life: Option<Life>,
+    /// Its datadir is replaced by a copy of its peer's before it starts again.
+    pub reseed: bool,
     /// What its pid file says.
     pub last_life: Option<Incarnation>,
     /// The heartbeat table.
@@ -134,6 +136,7 @@ impl Server {
             executed: GtidSet::new(),
             received: GtidSet::new(),
             life: None,
+            reseed: false,
             last_life: None,
             beats: BTreeMap::new(),
             top: BTreeMap::new(),
@@ -269,6 +272,17 @@ impl Server {
             self.note(&entry);
             self.binlog.push(entry);
         }
+    }
+
+    pub fn reseeded(&mut self, copy: Vec<Entry>) {
+        self.has = copy
+            .iter()
+            .map(|entry| (entry.txn, entry.content.clone()))
+            .collect();
+        self.binlog = copy;
+        self.relay.clear();
+        self.received = GtidSet::new();
+        self.link = false;
     }
 
     pub fn boot(&mut self, incarnation: Incarnation) {
