@@ -58,6 +58,7 @@ fn settings(family: Family, folder: &Path, port: u16) -> ServerFile {
         socket: folder.join("mysqld.sock"),
         pid_file: folder.join("mysqld.pid"),
         log: folder.join("error.log"),
+        tmpdir: folder.to_path_buf(),
         bind: "127.0.0.1".into(),
         port,
         admin_port: port + 1,

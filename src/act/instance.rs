@@ -71,6 +71,7 @@ impl InstanceHands {
         let member = &self.member;
         let made = files::folder(&self.home, 0o711, None)
             .and_then(|()| self.own_folder(&member.home, 0o750))
+            .and_then(|()| self.own_folder(&member.server.tmpdir, 0o750))
             .and_then(|()| self.own_folder(&member.run_dir, 0o755))
             .and_then(|()| files::write(&member.cnf, self.rendered.as_bytes(), 0o644));
         made.map(|()| Brought::Nothing)

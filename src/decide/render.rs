@@ -92,6 +92,7 @@ fn common(file: &ServerFile) -> Section {
         ("socket", file.socket.display().to_string()),
         ("pid_file", file.pid_file.display().to_string()),
         ("log_error", file.log.display().to_string()),
+        ("tmpdir", file.tmpdir.display().to_string()),
         ("bind_address", file.bind.clone()),
         ("port", file.port.to_string()),
         // Names that do not change with the host's name; the servers name the indexes after them.

@@ -25,6 +25,8 @@ pub struct ServerFile {
     pub pid_file: PathBuf,
     /// Its error log.
     pub log: PathBuf,
+    /// Its temporary files, its own alone: a starting MariaDB clears every temporary table it finds.
+    pub tmpdir: PathBuf,
     /// Where it listens for clients: an address, or `*`.
     pub bind: String,
     /// The port for clients and for the peer.

@@ -81,6 +81,7 @@ pub(super) fn check(
         socket,
         pid_file: run_dir.join("mysqld.pid"),
         log: home.join("error.log"),
+        tmpdir: home.join("tmp"),
         bind: if of.is_seen_outside { "*" } else { "127.0.0.1" }.to_owned(),
         port,
         admin_port,

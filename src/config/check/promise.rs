@@ -239,7 +239,7 @@ mod tests {
     }
 
     /// Ours that an operator may replace: none of them carries a promise.
-    const FREE: [&str; 13] = [
+    const FREE: [&str; 14] = [
         "bind_address",
         "binlog_expire_logs_seconds",
         "character_set_server",
@@ -253,6 +253,7 @@ mod tests {
         "slave_net_timeout",
         "slave_parallel_mode",
         "slave_parallel_threads",
+        "tmpdir",
     ];
 
     #[test]
@@ -267,6 +268,7 @@ mod tests {
                 socket: "/socket".into(),
                 pid_file: "/pid".into(),
                 log: "/log".into(),
+                tmpdir: "/tmp".into(),
                 bind: "*".into(),
                 port: 1,
                 admin_port: 2,

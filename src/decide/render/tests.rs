@@ -12,6 +12,7 @@ pub(crate) fn file(family: Family) -> ServerFile {
         socket: PathBuf::from("/run/dualmasterd/orders.db1/mysqld.sock"),
         pid_file: PathBuf::from("/run/dualmasterd/orders.db1/mysqld.pid"),
         log: PathBuf::from("/var/lib/dualmasterd/orders/db1/error.log"),
+        tmpdir: PathBuf::from("/var/lib/dualmasterd/orders/db1/tmp"),
         bind: "127.0.0.1".into(),
         port: 3307,
         admin_port: 13307,
