@@ -54,11 +54,14 @@ const OWNERS: &[(&str, &[&str])] = &[
     ),
     ("annotate_snippets", &["src/config"]),
     ("toml", &["src/config"]),
-    ("comfy_table", &["src/bin", "src/cli.rs", "src/control"]),
-    ("clap", &["src/bin", "src/cli.rs", "src/main.rs"]),
+    ("comfy_table", &["src/cli"]),
+    ("clap", &["src/bin", "src/cli", "src/main.rs"]),
     ("rtnetlink", &["src/net"]),
     ("socket2", &["src/net"]),
-    ("crc32fast", &["src/store", "src/binlog"]),
+    (
+        "crc32fast",
+        &["src/store", "src/binlog", "src/decide/render.rs"],
+    ),
     ("futures_util", &["src/net"]),
 ];
 
@@ -104,7 +107,12 @@ fn files(folder: &Path, found: &mut BTreeMap<PathBuf, String>) {
             files(&path, found);
         } else if path.extension().is_some_and(|kind| kind == "rs") {
             let text = fs::read_to_string(&path).expect("readable");
-            found.insert(path, text);
+            // Tests may look across the layers.
+            let text = text
+                .split("#[cfg(test)]\nmod tests {")
+                .next()
+                .unwrap_or_default();
+            found.insert(path, text.to_owned());
         }
     }
 }

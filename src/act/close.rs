@@ -5,13 +5,11 @@
 
 use std::time::Duration;
 
-use mysql_async::Row;
-
 use super::handle::{LIMIT, Lent, ServerHandle};
 use crate::model::action::{ActionError, Brought};
 use crate::model::server::Family;
 use crate::mysql::cells::{on, text};
-use crate::mysql::{Session, SqlError};
+use crate::mysql::{Row, Session, SqlError};
 
 /// `max_statement_time` was reached.
 const MARIADB_LATE: u16 = 1969;

@@ -4,11 +4,9 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mysql_async::Row;
-
 use crate::model::action::ActionError;
 use crate::mysql::session::CONNECT_LIMIT;
-use crate::mysql::{Account, ServerTarget, Session, SqlError};
+use crate::mysql::{Account, Row, ServerTarget, Session, SqlError};
 
 /// Sessions kept open at one member between actions.
 const WARM: usize = 2;

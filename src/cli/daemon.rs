@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::daemon::log::LogFormat;
+use crate::config::LogFormat;
 
 /// Makes and keeps MySQL and MariaDB dual-master pairs.
 #[derive(Debug, Parser)]
@@ -21,7 +21,7 @@ pub struct Daemon {
     #[arg(long)]
     pub check: bool,
     /// Where log lines go and how they look, whatever the file says
-    #[arg(long, value_enum)]
+    #[arg(long, value_name = "FORMAT", value_parser = log_format)]
     pub log_format: Option<LogFormat>,
     /// What to do instead of running
     #[command(subcommand)]
@@ -39,6 +39,16 @@ pub enum Order {
         #[arg(long, value_name = "FILE")]
         order: PathBuf,
     },
+}
+
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "auto" => Ok(LogFormat::Auto),
+        "text" => Ok(LogFormat::Text),
+        "json" => Ok(LogFormat::Json),
+        "journald" => Ok(LogFormat::Journald),
+        _ => Err("expected auto, text, json or journald".into()),
+    }
 }
 
 #[cfg(test)]

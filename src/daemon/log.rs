@@ -22,36 +22,13 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{EnvFilter, filter::ParseError};
 
+use crate::config::LogFormat;
+
 /// Lines that may wait for stderr.
 const QUEUE: usize = 4096;
 
 /// How long the end of the process waits for the last lines to be written.
 const LAST_LINES: Duration = Duration::from_millis(500);
-
-/// Where and how.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum LogFormat {
-    /// The journal where stderr leads there, text otherwise.
-    #[default]
-    Auto,
-    /// Text on stderr.
-    Text,
-    /// One JSON object per line on stderr.
-    Json,
-    /// The journal.
-    Journald,
-}
-
-impl From<crate::config::LogFormat> for LogFormat {
-    fn from(said: crate::config::LogFormat) -> Self {
-        match said {
-            crate::config::LogFormat::Auto => Self::Auto,
-            crate::config::LogFormat::Text => Self::Text,
-            crate::config::LogFormat::Json => Self::Json,
-            crate::config::LogFormat::Journald => Self::Journald,
-        }
-    }
-}
 
 /// Why logging could not begin.
 #[derive(Debug, Error)]

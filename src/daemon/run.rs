@@ -17,7 +17,7 @@ use super::signals::{Signal, Signals};
 use super::systemd::Notify;
 use crate::act::files;
 use crate::act::instance::chain;
-use crate::config::{self, EXIT_CONFIG, Settings, Sources};
+use crate::config::{self, EXIT_CONFIG, LogFormat, Settings, Sources};
 use crate::control::desk::{AskedReload, Desk, Pairs};
 use crate::control::socket::{Limits, Server};
 use crate::net::address::Addresses;
@@ -67,7 +67,7 @@ enum RunError {
 }
 
 /// Runs the daemon until it is told to stop. `format` of the command line beats the file's.
-pub fn run(sources: &Sources, format: Option<log::LogFormat>) -> ExitCode {
+pub fn run(sources: &Sources, format: Option<LogFormat>) -> ExitCode {
     let settings = match config::load(sources) {
         Ok(settings) => settings,
         Err(problems) => {
@@ -75,7 +75,7 @@ pub fn run(sources: &Sources, format: Option<log::LogFormat>) -> ExitCode {
             return ExitCode::from(EXIT_CONFIG);
         }
     };
-    let format = format.unwrap_or_else(|| settings.log.format.into());
+    let format = format.unwrap_or(settings.log.format);
     let _guard = match log::init(format, settings.log.level.name()) {
         Ok(guard) => guard,
         Err(error) => {

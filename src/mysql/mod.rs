@@ -19,3 +19,4 @@ pub use self::dialect::Dialect;
 pub use self::error::{SqlError, SqlSource};
 pub use self::session::Session;
 pub use self::target::{Account, ServerTarget};
+pub use mysql_async::Row;
