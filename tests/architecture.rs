@@ -298,6 +298,17 @@ fn each_outside_crate_has_one_owner() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// The picture of the writer machine is printed from its table; put what this test prints in its place.
+#[test]
+fn the_documents_show_the_writer_machine() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md");
+    let text = fs::read_to_string(path).expect("ARCHITECTURE.md");
+    let parts: Vec<_> = text.split("<!-- writer-machine -->\n").collect();
+    let picture = format!("```mermaid\n{}```\n", dualmasterd::decide::table::picture());
+    assert_eq!(parts.len(), 3, "a marker before the picture and one after it");
+    assert_eq!(parts[1], picture, "expected:\n{picture}");
+}
+
 #[test]
 fn the_reader_of_sources_sees_what_it_should() {
     let text =

@@ -170,3 +170,25 @@ fn the_shipped_example_names_every_key() {
         assert!(with_samples.contains(&format!("\n#{key} = ")), "{key}");
     }
 }
+
+#[test]
+fn the_examples_are_accepted_and_short() {
+    let examples = [
+        (
+            "MariaDB",
+            include_str!("../../../packaging/examples/mariadb.toml"),
+        ),
+        (
+            "MySQL",
+            include_str!("../../../packaging/examples/mysql.toml"),
+        ),
+    ];
+    for (family, text) in examples {
+        let says = |line: &&str| !line.is_empty() && !line.starts_with('#');
+        assert!(text.lines().filter(says).count() < 15, "{family}");
+        let settings = Etc::usual(text).good();
+        let report = check_report(&Ok(settings));
+        let expected = format!("pair orders: {family}, lossless\n");
+        assert!(report.starts_with(&expected), "{report}");
+    }
+}
