@@ -182,7 +182,7 @@ pub fn memory(family: Family) -> Memory {
     };
     let mut memory = Memory::after_start(durable, Timestamp::BOOT);
     memory.state = State::Serving;
-    memory.lives = Both::from_fn(|side| Some(life(side)));
+    memory.durable.lives = Both::from_fn(|side| Some(life(side)));
     memory.lives_since = Both::from_fn(|_| Timestamp::from_millis(10_000));
     memory.reader_fit_since = Some(Timestamp::from_millis(20_000));
     memory
