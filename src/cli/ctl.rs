@@ -300,12 +300,15 @@ impl Verb {
         }
     }
 
-    /// How to wait for the operation that this begins, where it begins one.
+    /// How to wait for the operation that this begins, where it begins one: a dry run does not.
     pub fn waiting(&self) -> Option<&Waiting> {
         match self {
-            Self::Switchover { waiting, .. } | Self::Failover { waiting, .. } => {
-                Some(waiting).filter(|waiting| !waiting.no_wait)
+            Self::Switchover {
+                waiting, dry_run, ..
             }
+            | Self::Failover {
+                waiting, dry_run, ..
+            } => Some(waiting).filter(|waiting| !waiting.no_wait && !dry_run),
             Self::List { .. }
             | Self::Explain { .. }
             | Self::Pause { .. }
@@ -401,6 +404,17 @@ mod tests {
             command("history --op 7"),
             Command::Show { pair: None, op: 7 }
         );
+    }
+
+    #[test]
+    fn a_dry_run_is_not_waited_for() {
+        let waits = |line: &str| {
+            let words = std::iter::once("dualmasterctl").chain(line.split(' '));
+            Ctl::try_parse_from(words).unwrap().verb.waiting().is_some()
+        };
+        assert!(waits("switchover"));
+        assert!(!waits("switchover --dry-run"));
+        assert!(!waits("failover --no-wait"));
     }
 
     #[test]
