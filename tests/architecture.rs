@@ -315,7 +315,11 @@ fn the_documents_show_the_writer_machine() {
     let text = fs::read_to_string(path).expect("ARCHITECTURE.md");
     let parts: Vec<_> = text.split("<!-- writer-machine -->\n").collect();
     let picture = format!("```mermaid\n{}```\n", dualmasterd::decide::table::picture());
-    assert_eq!(parts.len(), 3, "a marker before the picture and one after it");
+    assert_eq!(
+        parts.len(),
+        3,
+        "a marker before the picture and one after it"
+    );
     assert_eq!(parts[1], picture, "expected:\n{picture}");
 }
 
