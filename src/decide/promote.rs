@@ -186,6 +186,20 @@ fn receiver_gone(turn: &Turn<'_>, to: Side, link: &LinkStatus) -> bool {
     }
 }
 
+/// The old writer has acknowledged nothing by itself. In `available` it does so once a commit has waited
+/// for the whole timeout: not if none waited at its last look, and it did not live that long after.
+fn never_fell_back(turn: &Turn<'_>, old: Side) -> bool {
+    if turn.is_lossless() {
+        return true;
+    }
+    let look = turn.member(old).server.as_ref();
+    look.is_some_and(|look| {
+        look.semi_sync.source_status
+            && !look.semi_sync.waiting
+            && turn.now().since(look.asked) < turn.policy.ack_timeout
+    })
+}
+
 fn move_register(turn: &mut Turn<'_>, promotion: &Promotion, look: &ServerFact) {
     let (to, old) = (promotion.to, promotion.to.peer());
     let Some(register) = turn.register().cloned() else {
@@ -196,7 +210,10 @@ fn move_register(turn: &mut Turn<'_>, promotion: &Promotion, look: &ServerFact) 
     let by_order =
         process.is_none_or(|process| death::may_have_ended_by_order(process, killed.as_ref()));
     // Whatever the new writer lacks was never acknowledged, if it was in sync and its peer died at once.
-    let cut = guard::is_in_sync(turn, to) && !by_order && !promotion.accept_loss;
+    let cut = guard::is_in_sync(turn, to)
+        && !by_order
+        && !promotion.accept_loss
+        && never_fell_back(turn, old);
     turn.memory.durable.rejoin[old] = Some(Rejoin {
         life: process.and_then(|process| process.incarnation.clone()),
         cut,

@@ -43,7 +43,7 @@ pub struct Memory {
     /// When the register was last moved by this daemon.
     #[serde(default)]
     pub moved_at: Timestamp,
-    /// Since when the life that [`Durable::lives`] names has been seen.
+    /// Since when this daemon has seen the life that [`Durable::lives`] names.
     pub lives_since: Both<Timestamp>,
     /// How often each member was started without success or died soon after, in a row.
     pub starts: Both<Starts>,
@@ -365,7 +365,7 @@ impl Memory {
             hooks: Vec::new(),
             link_broken: Both::default(),
             moved_at: Timestamp::BOOT,
-            lives_since: Both::default(),
+            lives_since: Both::from_fn(|_| now),
             starts: Both::default(),
             healthy_since: None,
             reader_fit_since: None,

@@ -23,6 +23,8 @@ pub struct Daemon {
     pub looking: Both<Option<Time>>,
     /// Another look is wanted as soon as that one ends.
     pub look_again: Both<bool>,
+    /// What the store said of the last life of each server.
+    pub last_lives: Both<Option<dualmasterd::model::incarnation::Incarnation>>,
     pub beating: Option<(dualmasterd::model::member::Side, Time)>,
     pub ticks: u32,
     /// When the timer was set to.
@@ -44,6 +46,7 @@ impl World {
         let durable = self.disk.clone();
         let mut facts = Facts::unseen(self.stamp(self.now), self.boot.clone());
         facts.stored = Some(durable.clone().unwrap_or_default());
+        let durable_lives = durable.clone().unwrap_or_default().lives;
         self.daemon = Some(Daemon {
             memory: Memory::after_start(durable.unwrap_or_default(), self.stamp(self.now)),
             facts,
@@ -54,6 +57,7 @@ impl World {
             dirty: true,
             looking: Both::default(),
             look_again: Both::default(),
+            last_lives: durable_lives,
             beating: None,
             ticks: 0,
             wake: None,

@@ -6,7 +6,7 @@ use dualmasterd::model::facts::{Datadir, EndpointFact, FileState, InstanceFact};
 use dualmasterd::model::link::{LinkStatus, Receiver};
 use dualmasterd::model::member::Side;
 use dualmasterd::model::probe::{ProbeError, ProbeFact};
-use dualmasterd::model::process::{Ended, ProcessFact, ProcessState};
+use dualmasterd::model::process::{ProcessFact, ProcessState};
 use dualmasterd::model::server::{Family, HeartbeatRow, SemiSync, ServerFact, Version};
 
 use super::server::{Content, Phase, Server, Session};
@@ -62,6 +62,7 @@ impl World {
             return;
         };
         let before = daemon.facts.members[side].process.take();
+        let last = daemon.last_lives[side].clone();
         let fact = match truth {
             Some(process) => {
                 let lives = matches!(process.state, ProcessState::Running);
@@ -77,7 +78,11 @@ impl World {
                 let seen = lives || watched;
                 ProcessFact {
                     at,
-                    incarnation: seen.then_some(process.incarnation),
+                    incarnation: if seen {
+                        Some(process.incarnation)
+                    } else {
+                        last
+                    },
                     state: if frozen {
                         ProcessState::Stopped
                     } else {
@@ -88,7 +93,7 @@ impl World {
                     } else if seen {
                         process.ended
                     } else {
-                        Some(Ended::Unknown)
+                        None
                     },
                     busy_percent: if frozen { 0 } else { 3 },
                     stops_by_order: seen && process.stops_by_order,
@@ -97,7 +102,7 @@ impl World {
             }
             None => ProcessFact {
                 at,
-                incarnation: None,
+                incarnation: last,
                 state: ProcessState::Gone,
                 ended: None,
                 busy_percent: 0,
