@@ -42,9 +42,7 @@ themes! {
         faults::reader_killed,
         faults::writer_frozen,
         faults::reader_frozen,
-        faults::writer_stalls_for_a_moment,
-        faults::writer_terminated_behind_our_back,
-        faults::both_killed;
+        faults::writer_stalls_for_a_moment;
     planned: Setup::new =>
         planned::switchover_under_load,
         planned::switchover_against_a_locked_table,
@@ -54,7 +52,9 @@ themes! {
     daemon: Setup::new =>
         daemon::killed,
         daemon::stopped,
-        daemon::killed_and_the_writer_too;
+        daemon::killed_and_the_writer_too,
+        faults::both_killed,
+        faults::writer_terminated_behind_our_back;
     operator: operator::setup =>
         operator::looks,
         operator::pauses,

@@ -40,7 +40,7 @@ impl Load {
             .expect("a session through the endpoint");
         let create = format!(
             "CREATE TABLE {table} (id BIGINT AUTO_INCREMENT PRIMARY KEY, writer INT NOT NULL, \
-             seq INT NOT NULL, server INT NOT NULL, KEY (writer, seq)) ENGINE=InnoDB"
+             seq INT NOT NULL, KEY (writer, seq)) ENGINE=InnoDB"
         );
         let made = sql::run(&mut conn, &create, WRITE).await;
         made.unwrap_or_else(|why| panic!("{create}, pair {PAIR} at {:?}: {why}", host.path()));
@@ -177,7 +177,7 @@ impl Client {
         while !*self.stopped.borrow() {
             self.seq += 1;
             let statement = format!(
-                "INSERT INTO {} (writer, seq, server) VALUES ({}, {}, @@server_id)",
+                "INSERT INTO {} (writer, seq) VALUES ({}, {})",
                 self.table, self.writer, self.seq
             );
             let sent = Instant::now();
