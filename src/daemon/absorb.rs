@@ -70,12 +70,16 @@ fn take_probe(facts: &mut Facts, side: Side, kind: ProbeKind, fact: ProbeFact) -
 }
 
 /// A session that ends, or a login that is refused, while `/proc` shows no exiting flag: the server
-/// stops by order. A killed server's sockets close only after that flag is up.
+/// stops by order. A killed server's sockets close only after that flag is up; and one that has never
+/// answered yet only starts.
 fn note_order(member: &mut MemberFacts, error: &ProbeError) {
     let Some(process) = member.process.as_mut().filter(|_| error.lost) else {
         return;
     };
-    let Some(life) = process.living() else { return };
+    let answered = member.server.as_ref().map(|look| &look.incarnation);
+    let Some(life) = process.living().filter(|life| answered == Some(*life)) else {
+        return;
+    };
     if proc::look(life).is_ok_and(|look| !look.state.is_dead()) {
         process.stops_by_order = true;
     }

@@ -24,6 +24,6 @@ fi
 
 tests/setup/step.sh "host tools" tests/setup/host.sh
 tests/setup/step.sh "$SERVER" "tests/setup/$SERVER.sh"
-tests/setup/step.sh "build" cargo build --quiet --profile bench --bench demo --bins
+tests/setup/step.sh "build" cargo build --quiet --bench demo --bins
 export SERVER
-exec cargo bench --quiet --bench demo
+exec cargo bench --quiet --profile dev --bench demo
