@@ -27,6 +27,7 @@ use crate::model::incarnation::Incarnation;
 use crate::model::member::{Both, Side};
 use crate::model::memory::{Durable, Memory};
 use crate::model::policy::Policy;
+use crate::model::probe::Pace;
 use crate::mysql::secrets::{Secrets, client_file};
 use crate::mysql::sessions::{self, Listed};
 use crate::mysql::target::{LinkTls, Peer};
@@ -35,7 +36,7 @@ use crate::net::address::Addresses;
 use crate::net::nft::{Nft, Table};
 use crate::observe::observer::Observer;
 use crate::observe::probes::{WriterProbe, spawn_prober};
-use crate::observe::server::{Pace, Steering, spawn_looker};
+use crate::observe::server::{Steering, spawn_looker};
 use crate::observe::{Publisher, disk, endpoint, instance, process};
 use crate::runtime::process::Spawned;
 use crate::store::ledger::Ledger;
@@ -413,11 +414,7 @@ fn steer(
     let steering = tokio::spawn(async move {
         while watching.changed().await.is_ok() {
             let watch = *watching.borrow_and_update();
-            pace_tx.send_replace(match (watch.hurry, watch.quick) {
-                (false, _) => Pace::Rest,
-                (true, false) => Pace::Whole,
-                (true, true) => Pace::Quick,
-            });
+            pace_tx.send_replace(watch.pace);
             let probe = watch
                 .heartbeat
                 .filter(|(writer, _)| *writer == side)

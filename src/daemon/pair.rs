@@ -19,6 +19,7 @@ use crate::model::facts::Facts;
 use crate::model::member::{Both, Side};
 use crate::model::memory::{Durable, Memory};
 use crate::model::policy::Policy;
+use crate::model::probe::Pace;
 use crate::model::request::Reply;
 use crate::model::time::Timestamp;
 use crate::observe::Seen;
@@ -257,7 +258,8 @@ impl Pair {
             }
         }
         self.facts.requests.clear();
-        if decision.watch.hurry && !self.watch.borrow().hurry {
+        let rested = self.watch.borrow().pace == Pace::Rest;
+        if decision.watch.pace != Pace::Rest && rested {
             self.pokes.all();
         }
         self.watch.send_if_modified(|watch| {
@@ -321,7 +323,7 @@ impl Pair {
 
     fn take_seen(&mut self, seen: Seen) -> bool {
         // While something is under way, every answer may be the one that is waited for.
-        absorb::seen(&mut self.facts, seen) || self.watch.borrow().hurry
+        absorb::seen(&mut self.facts, seen) || self.watch.borrow().pace != Pace::Rest
     }
 
     fn take_ended(&mut self, ended: Ended) -> bool {

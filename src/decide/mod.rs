@@ -30,6 +30,7 @@ use crate::model::finding::Finding;
 use crate::model::member::Side;
 use crate::model::memory::{Memory, Stage, State};
 use crate::model::policy::Policy;
+use crate::model::probe::Pace;
 use crate::model::request::{Guard, Reply};
 use crate::model::time::Timestamp;
 
@@ -60,10 +61,8 @@ pub struct Decision {
 pub struct Watch {
     /// The member that gets the writer's probes: local write and heartbeat, with this epoch.
     pub heartbeat: Option<(Side, u64)>,
-    /// Look again and again: an operation is under way.
-    pub hurry: bool,
-    /// Only what moves is waited for; the rest may come from an earlier look.
-    pub quick: bool,
+    /// How often the servers are looked at.
+    pub pace: Pace,
 }
 
 /// Decides.
@@ -105,8 +104,7 @@ fn finish(turn: Turn<'_>, may_exit: bool) -> Decision {
     Decision {
         watch: Watch {
             heartbeat,
-            hurry: turn.hurry,
-            quick: is_draining(&turn),
+            pace: pace(&turn),
         },
         memory: turn.memory,
         findings: turn.findings,
@@ -117,15 +115,17 @@ fn finish(turn: Turn<'_>, may_exit: bool) -> Decision {
     }
 }
 
-/// A promotion waits for its standby's threads and sets alone.
-fn is_draining(turn: &Turn<'_>) -> bool {
+fn pace(turn: &Turn<'_>) -> Pace {
     match &turn.memory.state {
-        State::Promoting(promotion) => turn.memory.writer() != Some(promotion.to),
-        State::Settling { .. }
-        | State::Serving
-        | State::Switching(_)
-        | State::Holding { .. }
-        | State::Paused => false,
+        State::Promoting(promotion) if turn.memory.writer() != Some(promotion.to) => Pace::Draining,
+        State::Promoting(_) | State::Switching(_) => Pace::Urgent,
+        State::Settling { .. } | State::Serving | State::Holding { .. } | State::Paused => {
+            if turn.hurry {
+                Pace::Attentive
+            } else {
+                Pace::Rest
+            }
+        }
     }
 }
 

@@ -60,3 +60,19 @@ pub struct Probes {
     /// A write with fdatasync on the file system of its datadir.
     pub disk: ProbeFact,
 }
+
+/// How often a server is looked at, and how much of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pace {
+    /// Nothing is under way.
+    #[default]
+    Rest,
+    /// Something is waited for.
+    Attentive,
+    /// Writes are stopped until what is waited for is seen; it may be anything.
+    Urgent,
+    /// Writes are stopped until a standby has applied everything: only what moves is read, the rest
+    /// comes from the last whole look.
+    Draining,
+}

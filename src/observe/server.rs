@@ -10,6 +10,7 @@ use tokio::time::sleep;
 use super::Seen;
 use super::observer::{Observer, Over};
 use crate::model::incarnation::Incarnation;
+use crate::model::probe::Pace;
 use crate::model::server::ServerFact;
 use crate::mysql::SqlError;
 use crate::mysql::look::Looker;
@@ -17,8 +18,11 @@ use crate::mysql::look::Looker;
 /// Time between looks at rest.
 pub const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Time between looks while an operation is under way: each may be the one that lets it go on.
-const HURRIED: Duration = Duration::from_millis(5);
+/// Time between looks while something is waited for that takes its time.
+const ATTENTIVE: Duration = Duration::from_millis(10);
+
+/// Time between looks while writes are stopped: each may be the one that lets them go on.
+const URGENT: Duration = Duration::from_millis(1);
 
 /// A statement of a look must be answered by then. Longer than the 1.1 s for which MySQL answers
 /// nobody who reads its variables while a source side is switched off.
@@ -33,23 +37,14 @@ pub struct Steering {
     pub pace: watch::Receiver<Pace>,
 }
 
-/// How often a server is looked at, and how much of it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Pace {
-    /// Nothing is under way.
-    #[default]
-    Rest,
-    /// An operation is under way that may depend on anything.
-    Whole,
-    /// A promotion is under way: it waits for what moves, and reads the rest from the last whole look.
-    Quick,
-}
-
 impl Steering {
     /// Waits until the next look is due.
     async fn rest(&mut self) {
-        if *self.pace.borrow() != Pace::Rest {
-            return sleep(HURRIED).await;
+        let pace = *self.pace.borrow();
+        match pace {
+            Pace::Rest => {}
+            Pace::Attentive => return sleep(ATTENTIVE).await,
+            Pace::Urgent | Pace::Draining => return sleep(URGENT).await,
         }
         tokio::select! {
             () = self.poke.notified() => {}
@@ -114,7 +109,7 @@ impl Looking {
             None => Looker::connect(&self.observer.target, LIMIT).await?,
         };
         let now = self.observer.now;
-        let fact = if *self.steering.pace.borrow() == Pace::Quick {
+        let fact = if *self.steering.pace.borrow() == Pace::Draining {
             looker.look_quick(life, now, LIMIT).await?
         } else {
             looker.look_full(life, now, LIMIT).await?

@@ -23,12 +23,13 @@ use dualmasterd::mysql::{Account, Session};
 
 use dualmasterd::model::incarnation::Incarnation;
 use dualmasterd::model::member::Side;
+use dualmasterd::model::probe::Pace;
 use dualmasterd::model::probe::ProbeFact;
 use dualmasterd::mysql::accounts::prove_replication;
 use dualmasterd::mysql::look::Looker;
 use dualmasterd::observe::observer::Observer;
 use dualmasterd::observe::probes::{WriterProbe, spawn_prober};
-use dualmasterd::observe::server::{Pace, Steering, spawn_looker};
+use dualmasterd::observe::server::{Steering, spawn_looker};
 use dualmasterd::observe::{ProbeKind, Seen};
 use mysql_async::prelude::Queryable;
 use nix::sys::signal::Signal;
@@ -630,7 +631,7 @@ async fn observers(pair: &Pair) {
     let reset = |seen: &Seen| matches!(seen, Seen::Probe(_, ProbeKind::Heartbeat, fact) if *fact == ProbeFact::default());
     watched.until("stopped", reset).await;
     let written = a.look().await.executed;
-    watched.pace.send(Pace::Quick).unwrap();
+    watched.pace.send(Pace::Draining).unwrap();
     for _ in 0..20 {
         let began = pair::now();
         watched.poke.notify_one();

@@ -196,7 +196,7 @@ impl World {
     /// While an operation is under way one look follows the other.
     pub fn hurry(&mut self) {
         let Some(daemon) = &self.daemon else { return };
-        if !daemon.watch.hurry {
+        if daemon.watch.pace == dualmasterd::model::probe::Pace::Rest {
             return;
         }
         for side in Side::BOTH {
