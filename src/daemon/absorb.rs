@@ -8,7 +8,7 @@ use crate::model::probe::{ProbeError, ProbeFact};
 use crate::model::process::ProcessFact;
 use crate::model::time::Timestamp;
 use crate::observe::{ProbeKind, Seen};
-use crate::runtime::proc;
+use crate::runtime::proc::{self, ProcState};
 
 /// Takes a fact in. Returns whether it may change a decision: an answer that only repeats that all is
 /// well need not wake the loop.
@@ -80,7 +80,13 @@ fn note_order(member: &mut MemberFacts, error: &ProbeError) {
     let Some(life) = process.living().filter(|life| answered == Some(*life)) else {
         return;
     };
-    if proc::look(life).is_ok_and(|look| !look.state.is_dead()) {
+    // A frozen process ends nothing: what was lost then was lost on the way.
+    let executes = |state| matches!(state, ProcState::Running | ProcState::DiskSleep);
+    if !process.stops_by_order && proc::look(life).is_ok_and(|look| executes(look.state)) {
+        tracing::info!(
+            error = error.text,
+            "a session ended while its server lives: it may stop by order"
+        );
         process.stops_by_order = true;
     }
 }

@@ -134,10 +134,13 @@ impl Hang<'_, '_> {
         stuck_for: Duration,
         unexplained: Duration,
     ) -> Option<Verdict> {
-        // Only a look that was sent while the heartbeat hung tells what it waits for.
+        // Only a look that was sent while the heartbeat hung tells what it waits for; and only one of
+        // this moment shows that the server still executes: under load a commit waits for its
+        // acknowledgement at any moment, also at the one in which the server freezes.
+        let recent = self.turn.now() - self.turn.policy.hang.interval;
         let look = self
             .turn
-            .server_since(self.writer, heartbeat.pending_since?)?;
+            .server_since(self.writer, heartbeat.pending_since?.max(recent))?;
         if look.semi_sync.waiting {
             return Some(Verdict::ReaderIll);
         }
@@ -212,6 +215,14 @@ impl Hang<'_, '_> {
             blocker.session, blocker.account, blocker.holds
         ))
     }
+}
+
+/// A question has waited for longer than usual: looks of this moment tell what it waits for.
+pub(super) fn is_waiting(turn: &Turn<'_>, writer: Side) -> bool {
+    let probes = &turn.member(writer).probes;
+    [&probes.ping, &probes.local_write, &probes.heartbeat]
+        .into_iter()
+        .any(|probe| probe.pending_since.is_some())
 }
 
 /// When the verdict may change though nothing new is seen: the moment the oldest open question is

@@ -99,6 +99,7 @@ fn serving(turn: &mut Turn<'_>) -> bool {
     };
     death::note_waiting(turn, writer);
     let verdict = death::verdict(turn, writer);
+    turn.hurry |= death::is_waiting(turn, writer);
     turn.wake(death::next_judgement(turn, writer));
     name_verdict(turn, writer, &verdict);
     let mut restart = false;
