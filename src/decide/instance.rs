@@ -10,6 +10,7 @@ use crate::model::member::Side;
 use crate::model::memory::State;
 use crate::model::process::{ProcessFact, ProcessState};
 
+use super::guard;
 use super::rejoin;
 use super::turn::Turn;
 
@@ -45,7 +46,9 @@ fn note_life(turn: &mut Turn<'_>, side: Side) {
         turn.memory.starts[side].in_vain = 0;
     }
     if turn.memory.starts[side].count > 0 && turn.server(side).is_some() {
-        if turn.lives_for(side) >= GOOD_LIFE {
+        // One that caught up and was proven complete died of something else than its start.
+        let whole = guard::is_in_sync(turn, side);
+        if whole || turn.lives_for(side) >= GOOD_LIFE {
             turn.memory.starts[side].count = 0;
         } else {
             turn.wake(turn.memory.lives_since[side] + GOOD_LIFE);
