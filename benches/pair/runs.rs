@@ -78,7 +78,7 @@ pub(crate) async fn run(bench: Bench, family: Family, count: usize) {
 
 /// One run: a load, the fault, the time it cost, and the count of what was lost.
 async fn one(fault: Fault, host: &Host, table: &str, figures: &mut Figures) {
-    host.until_healthy(LONG).await;
+    host.until_caught_up(LONG).await;
     let (writer, reader) = host.roles().await;
     let sampler = Sampler::start(host);
     let load = Load::usual(host, table).await;
@@ -112,6 +112,12 @@ async fn one(fault: Fault, host: &Host, table: &str, figures: &mut Figures) {
             .await;
         sleep(Duration::from_millis(500)).await;
         fault::thaw(pid);
+    }
+    if matches!(
+        fault,
+        Fault::WriterKilled | Fault::WriterFrozen | Fault::ReaderKilled
+    ) {
+        host.until_restarted(&member, pid, LONG).await;
     }
     host.until_healthy(LONG).await;
     let history = load.finish().await;

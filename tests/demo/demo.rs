@@ -135,6 +135,7 @@ async fn lose_writer(begun: Instant, host: &Host, load: &Load, lose: fn(i32)) {
 }
 
 async fn switch_over(begun: Instant, host: &Host, load: &Load) {
+    host.until_caught_up(LONG).await;
     let (writer, reader) = host.roles().await;
     let at = Instant::now();
     let operation = host.switchover().await.expect("granted");

@@ -30,7 +30,7 @@ pub(super) struct Trial {
 impl Trial {
     /// Starts the usual load on a table of this name.
     pub(super) async fn begin(host: &Host, table: &str) -> Self {
-        let report = host.until_healthy(BACK).await;
+        let report = host.until_caught_up(BACK).await;
         let (writer, reader) = host.roles().await;
         let sampler = Sampler::start(host);
         let load = Load::usual(host, table).await;

@@ -23,6 +23,8 @@ use super::{fault, sql, words};
 const READY: Duration = Duration::from_secs(60);
 /// How long the daemon may take to answer the socket.
 const ANSWER: Duration = Duration::from_secs(15);
+/// Transactions that the reader of a pair under the usual load may lack: the two are looked at in turn.
+const SMALL_GAP: u64 = 200;
 /// An account without any right that may look at a server's variables.
 pub const LOOKER: &str = "looker";
 
@@ -269,6 +271,17 @@ impl Host {
     /// Waits until the pair is whole: both run, both links as they should be, in sync, endpoint right.
     pub async fn until_healthy(&self, wait: Duration) -> PairReport {
         self.until("a whole pair, in sync", wait, is_whole).await
+    }
+
+    /// Waits for a whole pair whose reader has applied nearly all: what a load leaves behind would
+    /// count as the cost of what comes next.
+    pub async fn until_caught_up(&self, wait: Duration) -> PairReport {
+        let caught_up = |report: &PairReport| {
+            let gap = report.reader().and_then(|reader| reader.gtid_gap);
+            is_whole(report) && gap.is_some_and(|gap| gap <= SMALL_GAP)
+        };
+        self.until("a whole pair whose reader keeps up", wait, caught_up)
+            .await
     }
 
     /// The writer's and the reader's names.
