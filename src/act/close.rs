@@ -106,7 +106,7 @@ async fn in_the_way(session: &mut Session, setter: u32, budget: Duration) -> Str
 /// MariaDB does not tell who holds LOCK TABLES: it can only be one of the idle sessions.
 async fn idle_sessions(session: &mut Session) -> String {
     let clients = session.dialect().client_sessions();
-    let sql = format!("{clients} AND COMMAND = 'Sleep' ORDER BY ID LIMIT 5");
+    let sql = format!("{clients} AND COMMAND = 'Sleep' ORDER BY ID LIMIT 20");
     let named: Vec<String> = match session.rows(&sql, END).await {
         Ok(rows) => rows.iter().map(name_session).collect(),
         Err(_) => Vec::new(),
