@@ -4,40 +4,36 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use zeroize::Zeroizing;
 
 use super::clock;
 use super::history::History;
 use super::pair::{self, Inbox, Pair, PairError, Pokes};
+use super::sessions::answer_sessions;
 use super::tell::Teller;
+use super::watchers::{ObservedMember, observe_member};
 use crate::act::accounts::App;
 use crate::act::endpoint::EndpointHands;
 use crate::act::hook::{HookMember, Hooks};
 use crate::act::instance::{InstanceHands, chain};
 use crate::act::{Actor, Hands, ServerHandle};
-use crate::config::{AppSettings, EndpointSettings, MemberSettings, PairSettings};
-use crate::control::desk::{AskedSessions, PairHandle};
-use crate::control::report::{MemberSessions, PairReport, SessionReport};
-use crate::decide::render::{judge, render};
+use crate::config::{AppSettings, EndpointSettings, PairSettings};
+use crate::control::desk::PairHandle;
+use crate::control::report::PairReport;
+use crate::decide::render::render;
 use crate::decide::{self, Watch};
 use crate::model::facts::Facts;
-use crate::model::incarnation::Incarnation;
 use crate::model::member::{Both, Side};
 use crate::model::memory::{Durable, Memory};
 use crate::model::policy::Policy;
-use crate::model::probe::Pace;
 use crate::mysql::secrets::{Secrets, client_file};
-use crate::mysql::sessions::{self, Listed};
 use crate::mysql::target::{LinkTls, Peer};
 use crate::mysql::{Account, ServerTarget, Session};
 use crate::net::address::Addresses;
 use crate::net::nft::{Nft, Table};
-use crate::observe::observer::Observer;
-use crate::observe::probes::{WriterProbe, spawn_prober};
-use crate::observe::server::{Steering, spawn_looker};
-use crate::observe::{Publisher, disk, endpoint, instance, process};
+use crate::observe::{Publisher, endpoint};
 use crate::runtime::process::Spawned;
 use crate::store::ledger::Ledger;
 
@@ -319,119 +315,6 @@ fn server_targets(settings: &PairSettings, secrets: &Arc<Secrets>) -> Both<Arc<S
     })
 }
 
-struct ObservedMember<'s> {
-    settings: &'s MemberSettings,
-    pair: &'s PairSettings,
-    target: Arc<ServerTarget>,
-    last_life: Option<Incarnation>,
-    poke: Arc<Notify>,
-    poke_instance: Arc<Notify>,
-}
-
-/// Starts everything that looks at one member.
-fn observe_member(
-    member: ObservedMember<'_>,
-    started: mpsc::UnboundedReceiver<Spawned>,
-    watching: &watch::Receiver<Watch>,
-    seen: &Publisher,
-) -> Vec<JoinHandle<()>> {
-    let settings = member.settings.clone();
-    let side = settings.side;
-    let interval = member.pair.policy.hang.interval;
-    let (lives, life) = watch::channel(None);
-    let observer = Observer {
-        side,
-        target: member.target.clone(),
-        now: clock::now,
-        life: life.clone(),
-        publish: seen.clone(),
-    };
-    let (pace, writer, steering) = steer(side, member.target.server_id, watching.clone());
-    let mut tasks = vec![steering];
-    tasks.push(tokio::spawn(process::run(
-        process::Target {
-            side,
-            program: settings.binary.file_name().unwrap_or_default().to_owned(),
-            defaults_file: settings.cnf.clone(),
-            pid_file: settings.server.pid_file.clone(),
-            last_life: member.last_life,
-        },
-        started,
-        lives,
-        clock::now,
-        seen.clone(),
-    )));
-    let hands = Arc::new(InstanceHands::new(
-        member.pair,
-        &settings,
-        String::new(),
-        mpsc::unbounded_channel().0,
-    ));
-    let inspect = move || {
-        let hands = hands.clone();
-        async move { hands.inspect().await.map_err(|error| error.to_string()) }
-    };
-    let disk_file = settings.server.datadir.join(".dualmasterd.probe");
-    tasks.push(tokio::spawn(instance::run(
-        settings,
-        |on_disk, member| judge(on_disk, &render(&member.server)),
-        inspect,
-        life,
-        member.poke_instance,
-        clock::now,
-        seen.clone(),
-    )));
-    tasks.push(tokio::spawn(disk::run(
-        side,
-        disk_file,
-        interval * 2,
-        clock::now,
-        seen.clone(),
-    )));
-    tasks.push(spawn_looker(
-        observer.clone(),
-        Steering {
-            poke: member.poke,
-            pace,
-        },
-    ));
-    tasks.extend(spawn_prober(&observer, interval, &writer));
-    tasks
-}
-
-/// Turns what the core wants watched into what this member's observers are told.
-fn steer(
-    side: Side,
-    server_id: u32,
-    mut watching: watch::Receiver<Watch>,
-) -> (
-    watch::Receiver<Pace>,
-    watch::Receiver<Option<WriterProbe>>,
-    JoinHandle<()>,
-) {
-    let (pace_tx, pace) = watch::channel(Pace::Rest);
-    let (writer_tx, writer) = watch::channel(None);
-    let steering = tokio::spawn(async move {
-        while watching.changed().await.is_ok() {
-            let watch = *watching.borrow_and_update();
-            pace_tx.send_replace(watch.pace);
-            let probe = watch
-                .heartbeat
-                .filter(|(writer, _)| *writer == side)
-                .map(|(_, epoch)| WriterProbe {
-                    epoch,
-                    writer: server_id,
-                });
-            writer_tx.send_if_modified(|told| {
-                let changed = *told != probe;
-                *told = probe;
-                changed
-            });
-        }
-    });
-    (pace, writer, steering)
-}
-
 /// The endpoint's hands and its observer.
 fn lead(
     settings: &PairSettings,
@@ -533,36 +416,4 @@ fn hooks(settings: &PairSettings) -> Hooks {
         gating: settings.policy.gating_hooks.clone(),
         limit: settings.hooks.timeout,
     }
-}
-
-/// Lists of sessions are asked for beside the loop.
-async fn answer_sessions(actor: Actor, policy: Policy, mut asked: mpsc::Receiver<AskedSessions>) {
-    while let Some(asked) = asked.recv().await {
-        let servers = &actor.hands().servers;
-        let (a, b) = tokio::join!(list(&servers.a), list(&servers.b));
-        let lists = Both { a, b }.map(|side, sessions| MemberSessions {
-            member: policy.name(side).to_owned(),
-            sessions,
-        });
-        let _ = asked.reply.send(vec![lists.a, lists.b]);
-    }
-}
-
-async fn list(server: &ServerHandle) -> Result<Vec<SessionReport>, String> {
-    let limit = crate::act::handle::LIMIT;
-    let mut session = server.session().await.map_err(|error| error.chain())?;
-    let listed = sessions::list(&mut session, limit)
-        .await
-        .map_err(|error| error.chain())?;
-    let report = |session: Listed| SessionReport {
-        id: session.id,
-        user: session.user,
-        host: session.host,
-        db: session.db,
-        command: session.command,
-        time: session.time,
-        state: session.state,
-        info: session.info,
-    };
-    Ok(listed.into_iter().map(report).collect())
 }

@@ -9,9 +9,11 @@ pub mod log;
 mod pair;
 pub mod report;
 mod run;
+mod sessions;
 pub mod signals;
 pub mod systemd;
 mod tell;
+mod watchers;
 
 use std::time::Duration;
 
