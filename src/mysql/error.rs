@@ -1,5 +1,6 @@
 //! Why a server did not do what was asked.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 /// An attempt at one server that failed.
@@ -69,16 +70,80 @@ impl SqlError {
         matches!(&self.source, SqlSource::Driver(error) if error.is_fatal())
     }
 
-    /// The connection ended, or was refused, by the other side: neither an answer nor silence.
+    /// The connection ended, or was refused, by the other side: neither an answer nor silence. What our
+    /// own side lacks (file descriptors, rights, a socket's file) says nothing of a server.
     pub fn is_lost(&self) -> bool {
         const SHUTTING_DOWN: [u16; 2] = [1053, 1927];
+        let by_the_other_side = |kind| {
+            matches!(
+                kind,
+                ErrorKind::ConnectionRefused
+                    | ErrorKind::ConnectionReset
+                    | ErrorKind::ConnectionAborted
+                    | ErrorKind::BrokenPipe
+                    | ErrorKind::UnexpectedEof
+                    | ErrorKind::NotConnected
+            )
+        };
         self.errno
             .is_some_and(|errno| SHUTTING_DOWN.contains(&errno))
-            || matches!(&self.source, SqlSource::Driver(mysql_async::Error::Io(_)))
+            || self.io_kind().is_some_and(by_the_other_side)
+    }
+
+    /// Nobody listens where the login was attempted.
+    pub fn is_nobody_there(&self) -> bool {
+        let nobody = [ErrorKind::NotFound, ErrorKind::ConnectionRefused];
+        self.io_kind().is_some_and(|kind| nobody.contains(&kind))
+    }
+
+    fn io_kind(&self) -> Option<ErrorKind> {
+        match &self.source {
+            SqlSource::Driver(mysql_async::Error::Io(mysql_async::IoError::Io(error))) => {
+                Some(error.kind())
+            }
+            SqlSource::Driver(_) | SqlSource::Deadline(_) | SqlSource::Unexpected(_) => None,
+        }
     }
 
     /// The deadline passed.
     pub fn is_deadline(&self) -> bool {
         matches!(self.source, SqlSource::Deadline(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+
+    fn error(io: io::Error) -> SqlError {
+        let io = mysql_async::Error::Io(mysql_async::IoError::Io(io));
+        SqlError::new("logging in", "db1", io)
+    }
+
+    #[test]
+    fn only_what_the_other_side_does_counts_against_it() {
+        for kind in [
+            ErrorKind::ConnectionRefused,
+            ErrorKind::ConnectionReset,
+            ErrorKind::UnexpectedEof,
+            ErrorKind::BrokenPipe,
+        ] {
+            assert!(error(kind.into()).is_lost(), "{kind:?}");
+        }
+        let (emfile, enfile, enomem) = (24, 23, 12);
+        for errno in [emfile, enfile, enomem] {
+            assert!(!error(io::Error::from_raw_os_error(errno)).is_lost());
+        }
+        for kind in [ErrorKind::NotFound, ErrorKind::PermissionDenied] {
+            assert!(!error(kind.into()).is_lost(), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_missing_or_stale_socket_is_nobody_there() {
+        assert!(error(ErrorKind::NotFound.into()).is_nobody_there());
+        assert!(error(ErrorKind::ConnectionRefused.into()).is_nobody_there());
+        assert!(!error(ErrorKind::ConnectionReset.into()).is_nobody_there());
     }
 }

@@ -43,7 +43,8 @@ enum Late {
 }
 
 impl Session {
-    /// Logs in by the socket; by the admin port where the server has too many connections.
+    /// Logs in by the socket; by the admin port where the server has too many connections, or where
+    /// nobody is at the socket's path: its file may be deleted while the server is well.
     ///
     /// # Errors
     /// Whatever kept it from logging in within `limit`.
@@ -53,7 +54,11 @@ impl Session {
         limit: Duration,
     ) -> Result<Self, SqlError> {
         match Self::connect_by(target, account, Door::Front, limit).await {
-            Err(error) if error.errno == Some(TOO_MANY) && target.admin.is_some() => {
+            Err(error)
+                if target.admin.is_some()
+                    && (error.errno == Some(TOO_MANY)
+                        || (error.is_nobody_there() && account != Account::Root)) =>
+            {
                 Self::connect_by(target, account, Door::Admin, limit).await
             }
             other => other,
