@@ -56,6 +56,7 @@ pub(super) fn observe_member(
             program: settings.binary.file_name().unwrap_or_default().to_owned(),
             defaults_file: settings.cnf.clone(),
             pid_file: settings.server.pid_file.clone(),
+            user: settings.account.uid,
             last_life: member.last_life,
         },
         started,

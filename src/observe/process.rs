@@ -33,6 +33,8 @@ pub struct Target {
     pub defaults_file: PathBuf,
     /// Where it writes its pid.
     pub pid_file: PathBuf,
+    /// User id of its account.
+    pub user: u32,
     /// The last life that was known before we started.
     pub last_life: Option<Incarnation>,
 }
@@ -51,13 +53,15 @@ pub async fn run(
         lives,
         clock,
         seen,
+        untold: None,
     };
     let mut absent_told = false;
     while !watcher.seen.is_closed() {
-        let (life, own) = match watcher.find() {
+        let found = watcher.find();
+        let (life, own) = match found.clone().flatten() {
             Some(life) => (life, None),
             None => {
-                if !absent_told {
+                if found.is_some() && !absent_told {
                     watcher.tell_absent();
                     absent_told = true;
                 }
@@ -84,20 +88,33 @@ struct Watcher {
     lives: watch::Sender<Option<Incarnation>>,
     clock: fn() -> Timestamp,
     seen: Publisher,
+    /// Why it cannot be told which process is the server, as it was said last.
+    untold: Option<String>,
 }
 
 impl Watcher {
-    /// The server that runs now. While its state cannot be told, none is reported as absent.
-    fn find(&self) -> Option<Incarnation> {
-        adopt::adopt(Sought {
+    /// The server that runs now, if one does. `None`: that cannot be told, and so none is absent.
+    fn find(&mut self) -> Option<Option<Incarnation>> {
+        let found = adopt::adopt(Sought {
             program: &self.target.program,
             defaults_file: &self.target.defaults_file,
             pid_file: Some(&self.target.pid_file),
-        })
-        .unwrap_or_else(|error| {
-            tracing::warn!(%error, "cannot tell which process is the server");
-            None
-        })
+            user: self.target.user,
+        });
+        match found {
+            Ok(found) => {
+                self.untold = None;
+                Some(found)
+            }
+            Err(error) => {
+                let why = error.to_string();
+                if self.untold.as_deref() != Some(&why) {
+                    tracing::warn!(error = why, "cannot tell which process is the server");
+                    self.untold = Some(why);
+                }
+                None
+            }
+        }
     }
 
     /// Nobody watched its end, so how it ended is not known.

@@ -1,16 +1,20 @@
 //! Finds a running server again, after a restart of the daemon.
 
 use std::ffi::OsStr;
-use std::fs;
-use std::io::{self, ErrorKind};
+use std::fs::{self, OpenOptions};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::plain;
 use super::proc::{self, ProcError, ProcState};
 use super::process::defaults_argument;
 use crate::model::incarnation::Incarnation;
 
 /// Arguments of a server that makes a datadir and ends; it is none that serves.
 const NOT_SERVING: [&str; 3] = ["--initialize", "--initialize-insecure", "--bootstrap"];
+
+/// No pid file is longer, in bytes.
+const LONGEST_PID: u64 = 64;
 
 /// By what a server is recognised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +26,9 @@ pub struct Sought<'a> {
     pub defaults_file: &'a Path,
     /// Where the server writes its pid; looked at first.
     pub pid_file: Option<&'a Path>,
+    /// The user id of the account it runs as. Anybody may start a process with such arguments; only one
+    /// of this account, or of ours while it still changes to it, is the server.
+    pub user: u32,
 }
 
 /// Why it cannot be said which process the server is.
@@ -43,14 +50,6 @@ pub enum AdoptError {
         /// The file that names it.
         pid_file: PathBuf,
     },
-    /// The pid file cannot be read.
-    #[error("cannot read the pid file {pid_file}")]
-    PidFile {
-        /// The file.
-        pid_file: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
     /// `/proc` does not answer.
     #[error("cannot look for the server of {defaults_file}")]
     Proc {
@@ -61,8 +60,8 @@ pub enum AdoptError {
     },
 }
 
-/// Finds the server; `None` where none runs. A pid file that names another process is stale and
-/// passed over. All of `/proc` is searched then: some milliseconds.
+/// Finds the server; `None` where none runs. A pid file that names another process, or cannot be read,
+/// is passed over. All of `/proc` is searched then: some milliseconds.
 ///
 /// # Errors
 /// See [`AdoptError`].
@@ -72,7 +71,7 @@ pub fn adopt(sought: Sought<'_>) -> Result<Option<Incarnation>, AdoptError> {
         source,
     };
     if let Some(pid_file) = sought.pid_file
-        && let Some(pid) = read_pid(pid_file)?
+        && let Some(pid) = read_pid(pid_file)
     {
         if is_server(sought, pid).map_err(unknown)? {
             return proc::incarnation(pid).map_err(unknown);
@@ -112,12 +111,19 @@ fn is_server(sought: Sought<'_>, pid: i32) -> Result<bool, ProcError> {
         return Ok(false);
     };
     let (before, after) = words.split_at(place);
-    Ok(before
+    let serves = before
         .iter()
         .any(|word| Path::new(word).file_name() == Some(sought.program))
         && !after
             .iter()
-            .any(|word| NOT_SERVING.iter().any(|not| word == not)))
+            .any(|word| NOT_SERVING.iter().any(|not| word == not));
+    Ok(serves && is_of(sought, pid)?)
+}
+
+/// It was started by the server's account or by us.
+fn is_of(sought: Sought<'_>, pid: i32) -> Result<bool, ProcError> {
+    let ours = nix::unistd::geteuid().as_raw();
+    Ok(proc::user(pid)?.is_some_and(|user| user == sought.user || user == ours))
 }
 
 /// A process that frees its memory has no command line any more, only its short name; a loader's
@@ -140,15 +146,12 @@ fn is_ending(sought: Sought<'_>, pid: i32) -> Result<bool, ProcError> {
         || name.starts_with("ld-"))
 }
 
-fn read_pid(pid_file: &Path) -> Result<Option<i32>, AdoptError> {
-    match fs::read_to_string(pid_file) {
-        Ok(text) => Ok(text.trim().parse().ok().filter(|pid| *pid > 0)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(AdoptError::PidFile {
-            pid_file: pid_file.to_owned(),
-            source,
-        }),
-    }
+fn read_pid(pid_file: &Path) -> Option<i32> {
+    let mut text = Vec::new();
+    let file = plain::open(pid_file, OpenOptions::new().read(true)).ok()?;
+    file.take(LONGEST_PID).read_to_end(&mut text).ok()?;
+    let pid = str::from_utf8(&text).ok()?.trim().parse().ok();
+    pid.filter(|pid| *pid > 0)
 }
 
 fn processes() -> Result<Vec<i32>, ProcError> {

@@ -247,6 +247,16 @@ pub fn name(pid: i32) -> Result<Option<String>, ProcError> {
     Ok(stat(pid)?.map(|stat| stat.name))
 }
 
+/// The user who started it (its real user id), which a set-user-id program does not change; `None`
+/// where it is gone.
+///
+/// # Errors
+/// `/proc` does not answer.
+pub fn user(pid: i32) -> Result<Option<u32>, ProcError> {
+    let ids = status_value(pid, "Uid:")?;
+    Ok(ids.and_then(|ids| ids.split_ascii_whitespace().next()?.parse().ok()))
+}
+
 /// The fields of `/proc/PID/stat` that are used here.
 #[derive(Debug, PartialEq, Eq)]
 struct Stat {

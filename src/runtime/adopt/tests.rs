@@ -42,6 +42,7 @@ impl Place {
             program: OsStr::new("mysqld"),
             defaults_file: &self.defaults_file,
             pid_file: Some(&self.pid_file),
+            user: 65_534,
         })
     }
 }
@@ -60,6 +61,14 @@ fn it_is_found_by_its_arguments_with_and_without_a_pid_file() {
         Some(direct.life.clone()),
         "a stale pid file"
     );
+    for garbage in [&b"torn"[..], b"\xff\xfe", b"-1", b"99999999999999999999"] {
+        fs::write(&place.pid_file, garbage).unwrap();
+        assert_eq!(place.adopt().unwrap(), Some(direct.life.clone()));
+    }
+    fs::remove_file(&place.pid_file).unwrap();
+    nix::unistd::mkfifo(&place.pid_file, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    assert_eq!(place.adopt().unwrap(), Some(direct.life.clone()), "a pipe");
+    fs::remove_file(&place.pid_file).unwrap();
     fs::write(&place.pid_file, "torn").unwrap();
     assert_eq!(
         place.adopt().unwrap(),
@@ -96,6 +105,25 @@ fn clients_initialisers_and_other_files_are_not_servers() {
 }
 
 #[test]
+fn what_another_user_calls_so_is_no_server() {
+    let place = Place::new();
+    let real = server(&["mysqld"], &place.defaults_file);
+    let child = Command::new("/usr/bin/python3")
+        .arg0("mysqld")
+        .args(["-c", "import time; print('up', flush=True); time.sleep(60)"])
+        .arg(defaults_argument(&place.defaults_file))
+        .uid(12_345)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let decoy = Victim::ready(child);
+    fs::write(&place.pid_file, decoy.life.pid.to_string()).unwrap();
+    assert_eq!(place.adopt().unwrap(), Some(real.life.clone()));
+    drop(real);
+    assert_eq!(place.adopt().unwrap(), None);
+}
+
+#[test]
 fn two_of_them_are_an_error_that_names_both() {
     let place = Place::new();
     let one = server(&["mysqld"], &place.defaults_file);
@@ -123,6 +151,7 @@ fn one_that_still_ends_is_neither_there_nor_gone() {
         program: OsStr::new(&name),
         defaults_file: &place.defaults_file,
         pid_file: Some(&place.pid_file),
+        user: 65_534,
     };
     assert_eq!(adopt(sought).unwrap(), None);
     victim.kill();
