@@ -1,15 +1,24 @@
 //! Files put in their place whole: written beside, synced, renamed.
+//!
+//! Some lie in folders of the servers' account, which could put a link there at any moment: nothing is
+//! written or given away through one.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::Path;
 
-/// Puts `content` at `path`: a reader sees the old file or the whole new one, also after a crash.
+use nix::fcntl::OFlag;
+
+/// Who a file or folder is to belong to: user id and group id.
+pub type Owner = (u32, u32);
+
+/// Puts `content` at `path`: a reader sees the old file or the whole new one, also after a crash. It is
+/// `owner`'s where one is named and we may give it away.
 ///
 /// # Errors
 /// Whatever the file system says; the old file is then untouched.
-pub fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+pub fn write(path: &Path, content: &[u8], mode: u32, owner: Option<Owner>) -> io::Result<()> {
     let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
     let mut name = path
         .file_name()
@@ -17,14 +26,18 @@ pub fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
         .to_owned();
     name.push(".new");
     let beside = folder.join(name);
+    // What a write that was cut short has left, or anything else, makes room: a new file follows no link.
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
     let mut file = OpenOptions::new()
         .write(true)
-        .create(true)
-        .truncate(true)
+        .create_new(true)
         .mode(mode)
         .open(&beside)?;
     file.write_all(content)?;
-    file.set_permissions(fs::Permissions::from_mode(mode))?;
+    give(&file, mode, owner)?;
     file.sync_all()?;
     fs::rename(&beside, path)?;
     File::open(folder)?.sync_all()
@@ -34,7 +47,7 @@ pub fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
 ///
 /// # Errors
 /// Whatever the file system says.
-pub fn folder(path: &Path, mode: u32, owner: Option<(u32, u32)>) -> io::Result<()> {
+pub fn folder(path: &Path, mode: u32, owner: Option<Owner>) -> io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
@@ -45,10 +58,58 @@ pub fn folder(path: &Path, mode: u32, owner: Option<(u32, u32)>) -> io::Result<(
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
         other => other?,
     }
-    // The umask may have taken bits away that the server's user needs to enter.
-    fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    // What was made, and nothing that took its place meanwhile.
+    let made = OpenOptions::new()
+        .read(true)
+        .custom_flags((OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW).bits())
+        .open(path)?;
+    if made.metadata()?.uid() != nix::unistd::geteuid().as_raw() {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    give(&made, mode, owner)
+}
+
+/// Sets mode and owner. The umask may have taken bits away that the server's user needs.
+fn give(file: &File, mode: u32, owner: Option<Owner>) -> io::Result<()> {
+    file.set_permissions(fs::Permissions::from_mode(mode))?;
     match owner {
-        Some((uid, gid)) if nix::unistd::geteuid().is_root() => chown(path, Some(uid), Some(gid)),
+        Some((uid, gid)) if nix::unistd::geteuid().is_root() => fchown(file, Some(uid), Some(gid)),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_written_through_a_link_that_lies_in_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let victim = folder.path().join("victim");
+        fs::write(&victim, "precious").unwrap();
+        fs::set_permissions(&victim, fs::Permissions::from_mode(0o640)).unwrap();
+        let order = folder.path().join("order.json");
+        for name in ["order.json", "order.json.new"] {
+            symlink(&victim, folder.path().join(name)).unwrap();
+        }
+        write(&order, b"{}", 0o600, Some((65_534, 65_534))).unwrap();
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+        let untouched = fs::metadata(&victim).unwrap();
+        assert_eq!(untouched.mode() & 0o777, 0o640);
+        assert_eq!(untouched.uid(), nix::unistd::geteuid().as_raw());
+        assert_eq!(fs::read_to_string(&order).unwrap(), "{}");
+        assert!(fs::symlink_metadata(&order).unwrap().is_file());
+    }
+
+    #[test]
+    fn a_write_that_was_cut_short_does_not_stop_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.cnf");
+        fs::write(folder.path().join("a.cnf.new"), "ha").unwrap();
+        write(&path, b"whole", 0o644, None).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "whole");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o644);
     }
 }

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -73,17 +72,18 @@ impl InstanceHands {
             .and_then(|()| self.own_folder(&member.home, 0o750))
             .and_then(|()| self.own_folder(&member.server.tmpdir, 0o750))
             .and_then(|()| self.own_folder(&member.run_dir, 0o755))
-            .and_then(|()| files::write(&member.cnf, self.rendered.as_bytes(), 0o644));
+            .and_then(|()| files::write(&member.cnf, self.rendered.as_bytes(), 0o644, None));
         made.map(|()| Brought::Nothing)
             .map_err(|error| failed("write", &member.cnf, &error))
     }
 
     fn own_folder(&self, path: &Path, mode: u32) -> io::Result<()> {
-        files::folder(
-            path,
-            mode,
-            Some((self.member.account.uid, self.member.account.gid)),
-        )
+        files::folder(path, mode, Some(self.owner()))
+    }
+
+    /// The servers' account.
+    fn owner(&self) -> files::Owner {
+        (self.member.account.uid, self.member.account.gid)
     }
 
     /// Creates the datadir, unless it is there and ours.
@@ -241,8 +241,7 @@ impl InstanceHands {
         let file = member.home.join("order.json");
         let text =
             serde_json::to_vec(&order).map_err(|error| ActionError::Failed(error.to_string()))?;
-        files::write(&file, &text, 0o600)
-            .and_then(|()| chown(&file, Some(member.account.uid), Some(member.account.gid)))
+        files::write(&file, &text, 0o600, Some(self.owner()))
             .map_err(|error| failed("write", &file, &error))?;
         let reply = self.run_prepare(&order.name, &file).await?;
         match reply {

@@ -2,7 +2,7 @@
 //!
 //! The write blocks a thread of its own, so that a disk that hangs makes this fact old and nothing slow.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use super::{ProbeKind, Publisher, Seen};
 use crate::model::member::Side;
 use crate::model::probe::{ProbeError, ProbeFact};
 use crate::model::time::Timestamp;
+use crate::runtime::plain;
 
 /// Writes to `file` every `interval` and publishes how it went, until nobody listens.
 pub async fn run(
@@ -63,11 +64,7 @@ pub async fn run(
 
 /// One block, overwritten in place: it allocates nothing after the first time.
 fn touch(path: &Path) -> io::Result<()> {
-    let file: File = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)?;
+    let file = plain::open_or_make(path, OpenOptions::new().write(true), |_| Ok(()))?;
     file.write_all_at(&[0_u8; 512], 0)?;
     file.sync_data()
 }

@@ -1,8 +1,10 @@
 //! The last words of a server: its own log says best why it did not start.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
+
+use super::plain;
 
 /// How far back from the end a log is read.
 pub const TAIL_BYTES: u64 = 64 * 1024;
@@ -11,9 +13,9 @@ pub const TAIL_BYTES: u64 = 64 * 1024;
 /// left out; what is not UTF-8 is replaced.
 ///
 /// # Errors
-/// The file cannot be read.
+/// The file cannot be read, or is no plain file.
 pub fn tail_log(path: &Path, lines: usize) -> io::Result<Vec<String>> {
-    let mut file = File::open(path)?;
+    let mut file = plain::open(path, OpenOptions::new().read(true))?;
     let size = file.metadata()?.len();
     let start = size.saturating_sub(TAIL_BYTES);
     file.seek(SeekFrom::Start(start))?;

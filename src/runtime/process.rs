@@ -16,6 +16,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
 use tokio::process::Command;
 use tokio::sync::watch;
 
+use super::plain;
 use super::proc::{self, ProcError, ProcState};
 use crate::model::incarnation::Incarnation;
 use crate::model::process::Ended;
@@ -205,16 +206,10 @@ fn is_inherited(name: &OsStr) -> bool {
 fn open_log(server: &ServerCommand) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).mode(0o640);
-    match options.clone().create_new(true).open(&server.log) {
-        Ok(log) => {
-            if let Some(Identity { uid, gid, .. }) = &server.identity {
-                fchown(&log, Some(*uid), Some(*gid))?;
-            }
-            Ok(log)
-        }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => options.open(&server.log),
-        Err(error) => Err(error),
-    }
+    plain::open_or_make(&server.log, &options, |made| match &server.identity {
+        Some(Identity { uid, gid, .. }) => fchown(made, Some(*uid), Some(*gid)),
+        None => Ok(()),
+    })
 }
 
 fn ended_by(status: ExitStatus) -> Ended {
