@@ -47,6 +47,14 @@ pub(super) fn account(check: &mut Check<'_>, at: &[&str], said: Option<&str>) ->
             expected,
         ));
     }
+    if user.uid.is_root() {
+        let what = format!("a server never runs as `{}`", user.name);
+        let expected = "expected an account without rights of its own";
+        let problem = Problem::new(Code::UnknownUser, check.value(at), what, expected);
+        check.report(
+            problem.help("packages of a server make `mysql`; else: useradd --system mysql"),
+        );
+    }
     Account {
         name: user.name,
         uid: user.uid.as_raw(),
@@ -184,7 +192,11 @@ fn app_names<'a>(
         }
     }
     let system = ["mysql", "sys", "information_schema", "performance_schema"];
-    if app.user == "root" || app.user.starts_with("mysql.") || app.user.starts_with("dualmasterd") {
+    // Those that the servers make themselves, and ours.
+    let taken = ["mysql.", "mariadb.", "dualmasterd"];
+    if ["root", "mysql"].contains(&app.user.as_str())
+        || taken.iter().any(|begin| app.user.starts_with(begin))
+    {
         let what = format!("`{}` is not an application's account", app.user);
         let expected = "expected a name that no administrator uses";
         check.report(Problem::new(

@@ -1,6 +1,7 @@
 //! One member: its ports, paths and identity, all but the port with a default.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use super::unique::Claimer;
@@ -139,6 +140,20 @@ fn host(check: &mut Check<'_>, at: &[&str], said: &file::Member) -> String {
     if host.is_empty() || host.len() > 255 || !host.chars().all(part) {
         let what = format!("{host:?} cannot be a host");
         let expected = "expected an address or a name, without a port";
+        check.report(Problem::new(
+            Code::BadValue,
+            check.value(at),
+            what,
+            expected,
+        ));
+    }
+    // Where it listens is no address that the peer can reach.
+    let nowhere = |ip: IpAddr| {
+        ip.is_unspecified() || ip.is_multicast() || ip == IpAddr::from([255, 255, 255, 255])
+    };
+    if host.parse().is_ok_and(nowhere) {
+        let what = format!("`{host}` is no address that the peer connects to");
+        let expected = "expected this host's own address, or its name";
         check.report(Problem::new(
             Code::BadValue,
             check.value(at),

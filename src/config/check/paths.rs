@@ -9,15 +9,16 @@ use crate::config::problem::Problem;
 /// The longest path of a Unix socket that both families and the kernel take.
 const LONGEST_SOCKET: usize = 103;
 
-/// Reports a path that is not absolute, or climbs.
+/// Reports a path that is not absolute, climbs, or has a character that no program takes in a path.
 pub(super) fn absolute(check: &mut Check<'_>, at: &[&str], path: &Path) -> bool {
     let climbs = path
         .components()
         .any(|part| part == std::path::Component::ParentDir);
-    let good = path.is_absolute() && !climbs;
+    let odd = path.to_string_lossy().contains(char::is_control);
+    let good = path.is_absolute() && !climbs && !odd;
     if !good {
-        let what = format!("`{}` is not an absolute path", path.display());
-        let expected = "expected a path from `/` on, without `..`";
+        let what = format!("{path:?} is not an absolute path");
+        let expected = "expected a path from `/` on, without `..` and without control characters";
         check.report(Problem::new(Code::BadPath, check.value(at), what, expected));
     }
     good
