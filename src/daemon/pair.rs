@@ -11,6 +11,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use super::absorb;
 use super::clock::{self, Alarm};
 use super::tell::Teller;
+use crate::act::instance::chain;
 use crate::act::{Actor, Ended};
 use crate::control::desk::Asked;
 use crate::decide::{self, Decision, Watch};
@@ -100,7 +101,12 @@ struct Store {
     submitted: Durable,
     in_flight: BTreeMap<u64, Durable>,
     token: u64,
+    /// Not before this time is it tried again, after a failure.
+    rests_until: Timestamp,
 }
+
+/// How long a state file that could not be written is left alone.
+const STORE_RESTS: Duration = Duration::from_millis(500);
 
 /// Why a pair cannot be kept.
 #[derive(Debug, thiserror::Error)]
@@ -196,6 +202,7 @@ impl Pair {
                 submitted: durable,
                 in_flight: BTreeMap::new(),
                 token: 0,
+                rests_until: now,
             },
             actor,
             watch,
@@ -247,7 +254,7 @@ impl Pair {
                 .as_ref()
                 .map_or(0, |register| register.epoch),
         );
-        self.store.keep(&decision.memory.durable);
+        self.store.keep(&decision.memory.durable, self.facts.now);
         self.teller.decided(&self.policy, &self.facts, &decision);
         for step in &decision.plan {
             self.begin(step);
@@ -339,11 +346,13 @@ impl Pair {
                     self.facts.stored = Some(durable);
                 }
                 self.store.in_flight = self.store.in_flight.split_off(&stored.token);
+                self.facts.store_error = None;
             }
             Err(error) => {
-                tracing::error!(%error, "the state file cannot be written");
                 self.store.in_flight.remove(&stored.token);
                 self.store.submitted = self.facts.stored.clone().unwrap_or_default();
+                self.store.rests_until = clock::now() + STORE_RESTS;
+                self.facts.store_error = Some(chain(error));
             }
         }
         true
@@ -357,9 +366,10 @@ impl Pair {
 }
 
 impl Store {
-    /// Hands the memory to the storing thread, if it has changed since it was last handed over.
-    fn keep(&mut self, durable: &Durable) {
-        if *durable == self.submitted {
+    /// Hands the memory to the storing thread, if it has changed since it was last handed over. The loop
+    /// comes back here at least once per probe interval, so after a failure it is tried again by itself.
+    fn keep(&mut self, durable: &Durable, now: Timestamp) {
+        if *durable == self.submitted || now < self.rests_until {
             return;
         }
         match serde_json::to_vec(durable) {

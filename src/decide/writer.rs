@@ -36,6 +36,9 @@ pub(super) fn steps(turn: &mut Turn<'_>) -> bool {
     if let State::Holding { why, since } = turn.memory.state.clone() {
         holding(turn, &why, since);
     }
+    if let Some(error) = &turn.facts.store_error {
+        turn.find(Finding::of_pair(Kind::StoreFails, error.clone()));
+    }
     hooks::steps(turn);
     stop_cleanly(turn)
 }

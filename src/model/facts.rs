@@ -33,6 +33,8 @@ pub struct Facts {
     pub endpoint: Option<EndpointFact>,
     /// The newest memory that is on disk.
     pub stored: Option<Durable>,
+    /// Why the newest attempt to store failed; `None` after a good one.
+    pub store_error: Option<String>,
     /// What goes on at the pair's own actions (endpoint, hooks).
     pub pair: Work,
     /// What operators asked for since the last decision.
@@ -140,6 +142,7 @@ impl Facts {
             members: Both::default(),
             endpoint: None,
             stored: None,
+            store_error: None,
             pair: Work::default(),
             requests: Vec::new(),
             stopping: false,

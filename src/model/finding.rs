@@ -210,7 +210,7 @@ impl Kind {
             ),
             Self::StoreFails => (
                 Error,
-                "the state file cannot be written",
+                "the state file cannot be written: nobody is opened or degraded until it can",
                 "look at its disk",
             ),
             Self::EndpointWrong => (Warning, "the endpoint does not lead where it must", ""),
