@@ -1,8 +1,9 @@
 //! The socket file and its connections.
 
+use std::fs::DirBuilder;
 use std::future::Future;
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::access::{self, Peer};
 use super::commands::{Answer, Command, Failure, Frame, PROTOCOL};
@@ -67,6 +68,9 @@ pub enum BindError {
     },
 }
 
+/// How often the socket's file is looked for.
+const LOOKED_FOR: Duration = Duration::from_secs(5);
+
 /// The open socket. Its file is removed when this is dropped, unless another has taken its place.
 #[derive(Debug)]
 pub struct Server {
@@ -117,18 +121,44 @@ impl Server {
         })
     }
 
+    /// Makes the file again where it is gone, with its folder: what cleans up temporary files, or a hand,
+    /// must not lock the operator out.
+    async fn remake(&mut self) {
+        let missing = std::fs::symlink_metadata(&self.path)
+            .is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        if !missing {
+            return;
+        }
+        if let Some(folder) = self.path.parent() {
+            let made = DirBuilder::new().recursive(true).mode(0o711).create(folder);
+            if let Err(error) = made {
+                tracing::warn!(%error, "making the folder of the control socket again");
+            }
+        }
+        match Self::bind(&self.path).await {
+            Ok(server) => {
+                tracing::warn!(path = %self.path.display(), "the control socket was gone and is made again");
+                *self = server;
+            }
+            Err(error) => tracing::warn!(%error, "making the control socket again"),
+        }
+    }
+
     /// Serves until `stop` is ready. Connections end with it.
-    pub async fn serve(self, desk: Desk, limits: Limits, stop: impl Future<Output = ()>) {
+    pub async fn serve(mut self, desk: Desk, limits: Limits, stop: impl Future<Output = ()>) {
         let doors = Doors {
             all: Arc::new(Semaphore::new(limits.connections)),
             others: Arc::new(Semaphore::new(limits.others)),
         };
         let mut tasks = tokio::task::JoinSet::new();
+        let mut looks = interval(LOOKED_FOR);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         tokio::pin!(stop);
         loop {
             tokio::select! {
                 () = &mut stop => return,
                 Some(_) = tasks.join_next() => {}
+                _ = looks.tick() => self.remake().await,
                 accepted = self.listener.accept() => match accepted {
                     Ok((stream, _)) => match doors.enter(&stream) {
                         Some((peer, permits)) => {
