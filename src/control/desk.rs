@@ -176,6 +176,7 @@ impl Desk {
                 reason,
             } => {
                 let (name, handle) = self.pair(pair)?;
+                let reason = reason_of(reason)?;
                 let until_ms = for_ms.map(|span| self.end_of(span));
                 let verb = Verb::Pause { until_ms, reason };
                 self.ask(&name, &handle, vec![verb], false).await
@@ -191,6 +192,7 @@ impl Desk {
             } => {
                 let (name, handle) = self.pair(pair)?;
                 let side = member_or_reader(&handle, member)?;
+                let reason = reason_of(reason)?;
                 let until_ms = self.end_of(for_ms);
                 let verbs = threads(thread).map(|thread| Verb::Hold {
                     side,
@@ -291,6 +293,9 @@ impl Desk {
     }
 }
 
+/// The longest reason, in characters.
+const LONGEST_REASON: usize = 200;
+
 /// Waits until the operation has ended, the time is up or the pair is gone.
 async fn watch_operation(
     mut report: watch::Receiver<Arc<PairReport>>,
@@ -336,6 +341,17 @@ fn member_or_reader(handle: &PairHandle, member: Option<String>) -> Result<Side,
             "no writer was chosen yet: name the member".to_owned(),
         )),
     }
+}
+
+/// A reason is stored with the register and shown in every list: one short line.
+fn reason_of(reason: String) -> Result<String, Fault> {
+    if reason.chars().count() <= LONGEST_REASON && !reason.contains(char::is_control) {
+        return Ok(reason);
+    }
+    Err(failed(
+        Failure::Malformed,
+        format!("a reason is one line of at most {LONGEST_REASON} characters"),
+    ))
 }
 
 fn threads(only: Option<Thread>) -> impl Iterator<Item = Thread> {

@@ -419,6 +419,33 @@ async fn a_hold_means_both_threads_of_the_reader_and_a_release_what_is_held() {
 }
 
 #[tokio::test]
+async fn a_reason_is_one_short_line() {
+    let bench = Bench::new(short()).await;
+    for reason in ["r".repeat(201), "two\nlines".into(), "\u{1b}[31mred".into()] {
+        let pause = Command::Pause {
+            pair: None,
+            for_ms: None,
+            reason: reason.clone(),
+        };
+        let hold = Command::Hold {
+            pair: None,
+            member: None,
+            thread: None,
+            for_ms: 1000,
+            reason,
+        };
+        for command in [pause, hold] {
+            let answer = bench.ask(command).await;
+            let malformed = Failure::Malformed;
+            assert!(
+                matches!(&answer, Answer::Failed { code, .. } if *code == malformed),
+                "{answer:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
 async fn refusals_and_failures_are_told_apart() {
     let bench = Bench::new(short()).await;
     let ack = bench.ask(Command::Ack { pair: None }).await;
@@ -564,6 +591,24 @@ async fn a_watcher_that_hangs_up_frees_its_place() {
     drop(watcher);
     tokio::time::sleep(Duration::from_millis(50)).await;
     assert!(matches!(bench.ask(list()).await, Answer::Pairs(_)));
+}
+
+#[tokio::test]
+async fn a_socket_that_was_deleted_comes_back() {
+    let bench = Bench::new(short()).await;
+    std::fs::remove_file(&bench.path).unwrap();
+    let back = async {
+        while !bench.path.exists() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), back)
+        .await
+        .unwrap();
+    assert!(matches!(
+        bench.ask(Command::Version {}).await,
+        Answer::Version { .. }
+    ));
 }
 
 #[tokio::test]
