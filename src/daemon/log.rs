@@ -255,11 +255,27 @@ impl Write for Line<'_> {
 
 impl Drop for Line<'_> {
     fn drop(&mut self) {
-        let line = std::mem::take(&mut self.text);
+        let line = readable(&self.text);
         if self.lines.to.try_send(Message::Line(line)).is_err() {
             self.lines.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
+}
+
+/// One event as text. What servers and programs said may hold anything: further lines of it are indented,
+/// so that none can pass for an event of its own, and what a terminal would obey is written out.
+fn readable(text: &[u8]) -> Vec<u8> {
+    let body = text.strip_suffix(b"\n").unwrap_or(text);
+    let mut line = Vec::with_capacity(text.len());
+    for byte in body {
+        match byte {
+            b'\n' => line.extend(b"\n    "),
+            b'\t' | 0x20..=0x7e | 0x80.. => line.push(*byte),
+            control => line.extend(format!("\\x{control:02x}").bytes()),
+        }
+    }
+    line.push(b'\n');
+    line
 }
 
 #[cfg(test)]
@@ -308,6 +324,14 @@ mod tests {
         let json: serde_json::Value = serde_json::from_slice(&json.stderr).unwrap();
         assert_eq!(json["dualmaster_pair"], "orders");
         assert_eq!(json["message_id"], "00ff");
+    }
+
+    #[test]
+    fn what_others_said_forges_no_line_and_moves_no_terminal() {
+        let forged = readable(b"said: x\n2026 ERROR no\x1b[2J\x00\n");
+        assert_eq!(forged, b"said: x\n    2026 ERROR no\\x1b[2J\\x00\n");
+        let kept = "größer\tals";
+        assert_eq!(readable(kept.as_bytes()), format!("{kept}\n").into_bytes());
     }
 
     #[test]
