@@ -34,7 +34,14 @@ pub fn run(ctl: &Ctl, terminal: &mut Terminal<'_>) -> Exit {
     match converse(ctl, terminal) {
         Ok(exit) => exit,
         Err(error) => {
-            if matches!(ctl.verb, Verb::Version) {
+            if ctl.format == Format::Json {
+                let code = match error.exit() {
+                    Exit::Denied => Failure::Denied,
+                    _ => Failure::Unavailable,
+                };
+                let text = chain(&error);
+                show_json(&Answer::Failed { code, text }, terminal);
+            } else if matches!(ctl.verb, Verb::Version) {
                 print(terminal, OWN_VERSION);
             }
             complain(terminal, &chain(&error));
@@ -92,6 +99,11 @@ fn confirm(
             terminal,
             "failover asks for the pair's name, and nobody can type here: add --force",
         );
+        if ctl.format == Format::Json {
+            let text = "not confirmed: add --force".to_owned();
+            let code = Failure::Malformed;
+            show_json(&Answer::Failed { code, text }, terminal);
+        }
         return Ok(Some(Exit::Usage));
     }
     let list = Command::List {

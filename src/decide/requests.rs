@@ -49,14 +49,39 @@ pub(super) fn answer(turn: &mut Turn<'_>) {
         let kept = request.dry_run.then(|| turn.memory.clone());
         let result = grant(turn, &request);
         turn.op = None;
-        if let Some(kept) = kept {
-            turn.memory = kept;
-        }
+        let result = match kept {
+            Some(kept) => {
+                turn.memory = kept;
+                result.map(|granted| as_if(turn, &request.verb, granted))
+            }
+            None => result,
+        };
         turn.replies.push(Reply {
             id: request.id,
             result,
         });
     }
+}
+
+/// What a dry run says in the place of what was granted: nothing has begun.
+fn as_if(turn: &Turn<'_>, verb: &Verb, granted: Granted) -> Granted {
+    let writer = turn.memory.writer();
+    let name = |to: Side| turn.policy.name(to);
+    let text = match verb {
+        Verb::Switchover { to, .. } => to.or(writer.map(Side::peer)).map_or_else(
+            || granted.text.clone(),
+            |to| format!("a switchover to {} would begin; nothing was done", name(to)),
+        ),
+        Verb::Failover { to, .. } => {
+            format!("a failover to {} would begin; nothing was done", name(*to))
+        }
+        Verb::Pause { .. }
+        | Verb::Resume
+        | Verb::Ack
+        | Verb::Hold { .. }
+        | Verb::Release { .. } => format!("would be granted: {}", granted.text),
+    };
+    Granted { op: None, text }
 }
 
 fn grant(turn: &mut Turn<'_>, request: &Request) -> Result<Granted, Refusal> {
