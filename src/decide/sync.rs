@@ -65,6 +65,9 @@ fn why_not(turn: &Turn<'_>, writer: Side, verdict: &Verdict) -> Option<String> {
     if *verdict == Verdict::ReaderIll {
         return Some("it does not acknowledge".into());
     }
+    if let Some(error) = heartbeat_fails(turn, writer) {
+        return Some(format!("the writer's heartbeat proves nothing: {error}"));
+    }
     if durable.holds[reader].receiver.is_some() {
         return Some("its receiver is held".into());
     }
@@ -107,6 +110,18 @@ fn why_not(turn: &Turn<'_>, writer: Side, verdict: &Verdict) -> Option<String> {
         return Some("the writer's semi-sync settings were changed".into());
     }
     None
+}
+
+/// The writer answers the heartbeat with an error for so long that it no longer shows whether commits are
+/// acknowledged.
+fn heartbeat_fails(turn: &Turn<'_>, writer: Side) -> Option<String> {
+    let heartbeat = &turn.member(writer).probes.heartbeat;
+    let answered = heartbeat
+        .error
+        .as_ref()
+        .filter(|error| error.errno.is_some())?;
+    let since = heartbeat.last_ok.unwrap_or(Timestamp::BOOT);
+    (turn.now().since(since) >= turn.policy.hang.limit).then(|| answered.text.clone())
 }
 
 /// The writer was looked at after its open and after its source side was last touched.
