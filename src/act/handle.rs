@@ -142,6 +142,9 @@ impl Drop for Lent<'_> {
 
 impl From<SqlError> for ActionError {
     fn from(error: SqlError) -> Self {
-        Self::Failed(error.chain())
+        match error.is_denied() {
+            true => Self::Denied(error.chain()),
+            false => Self::Failed(error.chain()),
+        }
     }
 }

@@ -8,7 +8,9 @@ use crate::model::facts::{Datadir, FileState, InstanceFact};
 use crate::model::finding::Kind;
 use crate::model::member::Side;
 use crate::model::memory::State;
+use crate::model::probe::{ProbeError, lacks_ours, refuses_login};
 use crate::model::process::{ProcessFact, ProcessState};
+use crate::model::time::Timestamp;
 
 use super::guard;
 use super::rejoin;
@@ -16,6 +18,9 @@ use super::turn::Turn;
 
 /// A life this long ends the count of starts in a row.
 const GOOD_LIFE: Duration = Duration::from_secs(30);
+
+/// A receiver that is let in again has come within this time.
+const RECEIVER_TRIES: Duration = Duration::from_secs(10);
 
 /// Plans what both instances need. `restart_writer`: the register's writer may be started in place.
 pub(super) fn steps(turn: &mut Turn<'_>, restart_writer: bool) {
@@ -147,7 +152,10 @@ fn failed(turn: &mut Turn<'_>, side: Side, kind: ActionKind, instance: &Instance
     let Some(ended) = turn.work(Some(side)).ended.get(&kind) else {
         return;
     };
-    if let Err(error @ (ActionError::Failed(_) | ActionError::Refused(_))) = &ended.result {
+    if let Err(
+        error @ (ActionError::Failed(_) | ActionError::Denied(_) | ActionError::Refused(_)),
+    ) = &ended.result
+    {
         let words = instance.last_words.join("\n");
         turn.find_at(
             side,
@@ -157,23 +165,20 @@ fn failed(turn: &mut Turn<'_>, side: Side, kind: ActionKind, instance: &Instance
     }
 }
 
-/// Access denied to our own account: it does not exist yet, or somebody changed it.
+/// What we made at a server is not there yet, or somebody changed it.
 fn accounts(turn: &mut Turn<'_>, side: Side) {
-    const ACCESS_DENIED: u32 = 1045;
     if !turn.lives(side) {
         return;
     }
-    if let Some(error) = &turn.member(side).server_error {
-        if error.errno == Some(ACCESS_DENIED) {
-            turn.act(Action::Bootstrap { side });
-        }
+    if let Some(why) = lacks(turn, side) {
+        turn.act(Action::Bootstrap { side });
         if let Some(ended) = turn.work(Some(side)).ended.get(&ActionKind::Bootstrap)
-            && let Err(why) = &ended.result
+            && let Err(not_made) = &ended.result
         {
             turn.find_at(
                 side,
                 Kind::LoginRefused,
-                format!("{}; accounts: {why}", error.text),
+                format!("{why}; accounts: {not_made}"),
             );
         }
     } else if let Some(look) = turn.server(side)
@@ -186,4 +191,40 @@ fn accounts(turn: &mut Turn<'_>, side: Side) {
         );
         turn.act(Action::Bootstrap { side });
     }
+}
+
+/// What the newest look was told; or, since it was last made, an action, a probe, the peer's receiver.
+fn lacks(turn: &Turn<'_>, side: Side) -> Option<String> {
+    let member = turn.member(side);
+    let named = |error: &ProbeError| {
+        let lacks = error.errno.is_some_and(lacks_ours);
+        lacks.then(|| error.text.clone())
+    };
+    if let Some(error) = &member.server_error {
+        return named(error);
+    }
+    let made = turn.done_at(side, ActionKind::Bootstrap);
+    let since = made.max(turn.memory.lives_since[side]);
+    let by_action = member.work.ended.values().find_map(|ended| {
+        let asked = ended.action.kind() != ActionKind::Bootstrap && ended.begun > since;
+        match &ended.result {
+            Err(ActionError::Denied(why)) if asked => Some(why.clone()),
+            Err(_) | Ok(_) => None,
+        }
+    });
+    let by_probe = || {
+        let probes = [&member.probes.heartbeat, &member.probes.local_write];
+        let errors = probes.into_iter().filter_map(|probe| probe.error.as_ref());
+        errors.filter(|error| error.at > since).find_map(named)
+    };
+    by_action
+        .or_else(by_probe)
+        .or_else(|| by_peer(turn, side, since))
+}
+
+/// The peer's receiver was not let in here. It asks again every second, so a repair gets some time.
+fn by_peer(turn: &Turn<'_>, side: Side, since: Timestamp) -> Option<String> {
+    let peer = turn.server_since(side.peer(), since + RECEIVER_TRIES)?;
+    let error = peer.link.as_ref()?.receiver_error.as_ref()?;
+    refuses_login(error.errno).then(|| error.text.clone())
 }

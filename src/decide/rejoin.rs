@@ -85,7 +85,8 @@ fn cut(turn: &mut Turn<'_>, side: Side, mut rejoin: Rejoin) {
             );
             rejoin.cut = false;
         }
-        Some(Ok(_) | Err(ActionError::Failed(_) | ActionError::Stale)) | None => {
+        Some(Ok(_) | Err(ActionError::Failed(_) | ActionError::Denied(_) | ActionError::Stale))
+        | None => {
             turn.act(action);
             return;
         }

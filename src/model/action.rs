@@ -260,13 +260,15 @@ pub enum ActionError {
     Refused(String),
     /// It failed; trying again may help.
     Failed(String),
+    /// The server did not let our account in; trying again helps once the account is repaired.
+    Denied(String),
 }
 
 impl std::fmt::Display for ActionError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Stale => f.write_str("the writer changed meanwhile"),
-            Self::Refused(why) | Self::Failed(why) => f.write_str(why),
+            Self::Refused(why) | Self::Failed(why) | Self::Denied(why) => f.write_str(why),
         }
     }
 }

@@ -42,8 +42,23 @@ impl ProbeError {
         const ALIVE: [u32; 11] = [
             1040, 1042, 1043, 1044, 1045, 1129, 1130, 1203, 1226, 1251, 1275,
         ];
-        self.errno.is_some_and(|errno| ALIVE.contains(&errno))
+        self.errno
+            .is_some_and(|errno| ALIVE.contains(&errno) || refuses_login(errno))
     }
+}
+
+/// Error numbers by which a server that lives does not let an account in: it is unknown or has another
+/// password, is locked (MySQL, MariaDB), or its password has expired.
+pub fn refuses_login(errno: u32) -> bool {
+    const REFUSALS: [u32; 6] = [1045, 1698, 1820, 1862, 3118, 4151];
+    REFUSALS.contains(&errno)
+}
+
+/// Error numbers by which a server says that something that we made there is not there any more, or not
+/// as it was made: an account, a right, the schema, one of its tables.
+pub fn lacks_ours(errno: u32) -> bool {
+    const LACKS: [u32; 7] = [1044, 1049, 1142, 1143, 1146, 1227, 1370];
+    refuses_login(errno) || LACKS.contains(&errno)
 }
 
 /// All questions put to one member.

@@ -137,12 +137,12 @@ pub fn make(dialect: Dialect, target: &ServerTarget, account: Account) -> Vec<St
     statements
 }
 
-/// Statements that give an account its password.
+/// Statements that give an account its password, and undo a lock or an expiry.
 pub fn admit(target: &ServerTarget, account: Account) -> Vec<String> {
     let password = quote_str(target.secrets.of(account).unwrap_or_default());
     let admit = |host: &String| {
         let name = quote_account(account.user(), host);
-        format!("ALTER USER {name} IDENTIFIED BY {password}")
+        format!("ALTER USER {name} IDENTIFIED BY {password} PASSWORD EXPIRE NEVER ACCOUNT UNLOCK")
     };
     hosts(target, account).iter().map(admit).collect()
 }

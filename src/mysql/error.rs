@@ -3,6 +3,8 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use crate::model::probe::refuses_login;
+
 /// An attempt at one server that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("{attempted} at {on}")]
@@ -88,6 +90,12 @@ impl SqlError {
         self.errno
             .is_some_and(|errno| SHUTTING_DOWN.contains(&errno))
             || self.io_kind().is_some_and(by_the_other_side)
+    }
+
+    /// Our account was not let in.
+    pub fn is_denied(&self) -> bool {
+        self.errno
+            .is_some_and(|errno| refuses_login(u32::from(errno)))
     }
 
     /// Nobody listens where the login was attempted.

@@ -80,7 +80,12 @@ pub(super) fn ending(outcome: &Outcome) -> (Event, Severity, String) {
             Severity::Info,
             format!("{kind:?} was dropped: {}", ActionError::Stale),
         ),
-        (Err(error @ (ActionError::Refused(_) | ActionError::Failed(_))), _) => (
+        (
+            Err(
+                error @ (ActionError::Refused(_) | ActionError::Failed(_) | ActionError::Denied(_)),
+            ),
+            _,
+        ) => (
             Event::StepFailed,
             Severity::Warning,
             format!("{kind:?} failed, {} in a row: {error}", outcome.failures),
