@@ -7,7 +7,7 @@ SERVER ?= mariadb
 # Each step says its name before, and its seconds after it.
 STEP = tests/setup/step.sh
 
-.PHONY: help demo setup lint lab unit test bench
+.PHONY: help demo setup lint lab unit test cut bench
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ unit: ## the Rust tests
 	else $(STEP) --last "tests" cargo test; fi
 
 test: setup lint lab unit ## everything, as CI does
+
+cut: setup ## the daemon killed at every begin record of a switchover and of a failover
+	@CUTS=all $(STEP) --last "cuts" cargo test --test pair -- --test-threads 1 --nocapture pair::cuts
 
 bench: setup ## how fast a pair is (BENCH=failover freeze switchover reader reader_freeze overhead, SERVER, RUNS)
 	@BENCH="$(BENCH)" SERVER="$(SERVER)" RUNS="$(RUNS)" PAIRS="$(PAIRS)" cargo bench --quiet --bench pair

@@ -1,6 +1,7 @@
 //! Scenarios by theme. Those of one theme share a pair, one after the other, for each family.
 
 mod configuration;
+mod cuts;
 mod daemon;
 mod faults;
 mod operator;

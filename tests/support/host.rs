@@ -1,5 +1,6 @@
 //! One host: a folder, a configuration, the built daemon, and the servers that it makes.
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -34,6 +35,8 @@ pub struct Host {
     pub setup: Setup,
     /// What the daemon told its service manager.
     pub notify: Notify,
+    /// What the daemon finds in its environment beside the usual.
+    pub environment: Vec<(&'static str, OsString)>,
     daemon: Option<Child>,
     // Last: ends whatever the others left.
     folder: Folder,
@@ -82,6 +85,7 @@ impl Host {
         Self {
             setup,
             notify,
+            environment: Vec::new(),
             daemon: None,
             folder,
         }
@@ -90,10 +94,24 @@ impl Host {
     /// A host whose daemon runs and whose pair is in sync.
     pub async fn serving(setup: Setup) -> Self {
         let mut host = Self::new(setup);
-        host.start().await;
-        host.until_healthy(READY).await;
-        host.add_looker().await;
+        host.serve().await;
         host
+    }
+
+    /// Starts the daemon for the first time, and waits until the pair is in sync.
+    pub async fn serve(&mut self) {
+        self.start().await;
+        self.until_healthy(READY).await;
+        self.add_looker().await;
+    }
+
+    /// Whether the daemon has ended by itself.
+    ///
+    /// # Panics
+    /// Where none was started.
+    pub fn daemon_has_ended(&mut self) -> bool {
+        let daemon = self.daemon.as_mut().expect("a daemon was started");
+        daemon.try_wait().expect("look at the daemon").is_some()
     }
 
     /// Its folder.
@@ -152,6 +170,7 @@ impl Host {
             .arg("--config")
             .arg(self.config())
             .env("NOTIFY_SOCKET", self.path().join("notify.sock"))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("clone a file"))
             .stderr(log)

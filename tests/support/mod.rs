@@ -5,6 +5,7 @@
 
 #![allow(
     dead_code,
+    unused_imports,
     unreachable_pub,
     reason = "each program that includes these modules uses a part of them"
 )]
@@ -14,6 +15,7 @@
 )]
 
 pub mod check;
+pub mod cut;
 pub mod fault;
 pub mod folder;
 pub mod history;
@@ -21,14 +23,17 @@ pub mod host;
 pub mod load;
 pub mod namespace;
 pub mod notify;
+pub mod outside;
 pub mod sampler;
 pub mod settings;
 pub mod sql;
 pub mod words;
 
+pub use cut::Cut;
 pub use history::History;
 pub use host::Host;
 pub use load::Load;
 pub use namespace::in_namespace;
+pub use outside::Outside;
 pub use sampler::Sampler;
 pub use settings::Setup;

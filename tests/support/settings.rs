@@ -30,6 +30,10 @@ pub struct Setup {
     pub files: Vec<(&'static str, &'static str)>,
     /// Further `[mysqld]` settings.
     pub mysqld: String,
+    /// Address of the endpoint.
+    pub address: String,
+    /// Further keys of `[pair.t.endpoint]`.
+    pub endpoint: String,
     /// The least that is logged.
     pub level: String,
 }
@@ -43,6 +47,8 @@ impl Setup {
             tables: String::new(),
             files: Vec::new(),
             mysqld: String::new(),
+            address: "127.0.0.1".into(),
+            endpoint: String::new(),
             level: std::env::var("DUALMASTERD_TEST_LOG").unwrap_or_else(|_| "info".into()),
         }
     }
@@ -83,8 +89,9 @@ port = 26002
 admin_port = 27002
 
 [pair.{PAIR}.endpoint]
-redirect = "127.0.0.1:{ENDPOINT}"
+redirect = "{address}:{ENDPOINT}"
 reader = {READER}
+{endpoint}
 
 [pair.{PAIR}.app]
 user = "{APP}"
@@ -98,6 +105,8 @@ changes = 0
 {mysqld}
 {tables}"#,
             level = self.level,
+            address = self.address,
+            endpoint = self.endpoint,
             tables = self.tables.replace("{dir}", &dir.to_string()),
         )
     }

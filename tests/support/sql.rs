@@ -15,8 +15,13 @@ pub const CONNECT: Duration = Duration::from_secs(1);
 /// The application, at a port of this host. No question precedes the first statement: the client's own
 /// round trips would count as the pair's.
 pub fn app(port: u16) -> Opts {
+    app_at("127.0.0.1", port)
+}
+
+/// The application, at an address and a port.
+pub fn app_at(address: &str, port: u16) -> Opts {
     base()
-        .ip_or_hostname("127.0.0.1")
+        .ip_or_hostname(address)
         .tcp_port(port)
         .user(Some(APP))
         .pass(Some(APP_PASSWORD))
@@ -50,6 +55,22 @@ pub async fn connect(opts: &Opts) -> Result<Conn, String> {
         Ok(Err(error)) => Err(error.to_string()),
         Err(_) => Err(format!("no session after {CONNECT:?}")),
     }
+}
+
+/// Connects, and asks for the `server_id` at the other end.
+///
+/// # Errors
+/// In words.
+pub async fn who(opts: &Opts) -> Result<u32, String> {
+    let mut conn = connect(opts).await?;
+    let id = match timeout(CONNECT, conn.query_first("SELECT @@server_id")).await {
+        Ok(Ok(Some(id))) => Ok(id),
+        Ok(Ok(None)) => Err("no server_id".into()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("no answer after {CONNECT:?}")),
+    };
+    let _ = timeout(CONNECT, conn.disconnect()).await;
+    id
 }
 
 /// Runs a statement; whatever it answers is dropped.
