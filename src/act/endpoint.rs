@@ -60,7 +60,8 @@ impl EndpointHands {
         Ok(Brought::Nothing)
     }
 
-    /// Two flips where the table stands; the whole table where it does not.
+    /// Two flips, which lead clients at once; then the whole table is read back, and made anew where
+    /// something of it is missing: a flip succeeds in a table without rules.
     async fn redirect(&self, writer: Side, reader: Side) -> Result<(), NftError> {
         let flipped = self
             .nft
@@ -71,7 +72,7 @@ impl EndpointHands {
             (flipped, _) => flipped,
         };
         match flipped {
-            Err(NftError::NoTable { .. }) => self.restore(writer, reader).await,
+            Ok(()) | Err(NftError::NoTable { .. }) => self.restore(writer, reader).await,
             other => other,
         }
     }
