@@ -297,6 +297,10 @@ fn server_targets(settings: &PairSettings, secrets: &Arc<Secrets>) -> Both<Arc<S
             admin: Some(("127.0.0.1".into(), member.server.admin_port)),
             server_id: member.server.server_id,
             made_by_us: true,
+            endpoint: settings
+                .endpoint
+                .as_ref()
+                .map(|endpoint| endpoint.writer.ip()),
             peer: Peer {
                 host: peer.host.clone(),
                 port: peer.server.port,
@@ -343,7 +347,13 @@ fn lead(
     let target = targets.a.clone();
     let who = move |at: SocketAddr| {
         let target = Arc::new(target.at(at));
-        async move { Session::who(&target).await.map_err(|error| error.chain()) }
+        async move {
+            let who = Session::who(&target).await;
+            who.map_err(|error| endpoint::Silence {
+                refused: error.is_access_denied(),
+                text: error.chain(),
+            })
+        }
     };
     let observer = tokio::spawn(endpoint::run(
         observed,

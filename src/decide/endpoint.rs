@@ -23,6 +23,10 @@ pub(super) fn steps(turn: &mut Turn<'_>, writer: Side) {
     };
     if let Some(error) = &seen.error {
         turn.find(Finding::of_pair(Kind::EndpointWrong, error.clone()));
+        // Accounts that were made for another endpoint do not admit us from this one's address.
+        if seen.refused && seen.at > turn.done_at(writer, ActionKind::Bootstrap) {
+            turn.act(Action::Bootstrap { side: writer });
+        }
     }
     if serve::is_open(turn, writer) && !leads(turn, writer, reader) {
         turn.act(Action::Route { writer, reader });

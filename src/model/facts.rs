@@ -129,6 +129,8 @@ pub struct EndpointFact {
     pub answered: Option<(u32, Timestamp)>,
     /// Why it could not be looked at or connected through.
     pub error: Option<String>,
+    /// Whoever answers there does not know our own account.
+    pub refused: bool,
 }
 
 impl Facts {

@@ -98,8 +98,8 @@ fn rights(dialect: Dialect, account: Account) -> Vec<(String, &'static str)> {
     }
 }
 
-/// The hosts an account may come from: the daemon's from this host alone, the receivers' from the
-/// members' addresses, or from anywhere where these are names that the server may not resolve.
+/// The hosts an account may come from: the daemon's from this host alone, the monitor's through the
+/// endpoint as well, the receivers' from the members' addresses, or from anywhere where these are names that the server may not resolve.
 pub fn hosts(target: &ServerTarget, account: Account) -> BTreeSet<String> {
     let members = [&target.host, &target.peer.host];
     let mut hosts = BTreeSet::new();
@@ -108,6 +108,8 @@ pub fn hosts(target: &ServerTarget, account: Account) -> BTreeSet<String> {
         Account::Monitor | Account::Manage => {
             hosts.extend(["localhost".to_owned(), "127.0.0.1".to_owned()]);
             hosts.extend(Some(target.host.clone()).filter(|host| host.parse::<IpAddr>().is_ok()));
+            let endpoint = target.endpoint.filter(|_| account == Account::Monitor);
+            hosts.extend(endpoint.map(|address| address.to_string()));
         }
         Account::Replicate if members.iter().all(|host| host.parse::<IpAddr>().is_ok()) => {
             hosts.extend(members.into_iter().cloned());

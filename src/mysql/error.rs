@@ -113,6 +113,11 @@ impl SqlError {
         }
     }
 
+    /// The server does not know the account, or not with this password.
+    pub fn is_access_denied(&self) -> bool {
+        self.errno == Some(ACCESS_DENIED)
+    }
+
     /// The deadline passed.
     pub fn is_deadline(&self) -> bool {
         matches!(self.source, SqlSource::Deadline(_))

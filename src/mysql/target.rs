@@ -1,6 +1,6 @@
 //! Where a server is and with which accounts it is spoken to.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -32,6 +32,8 @@ pub struct ServerTarget {
     /// The datadir was made by the daemon: root accounts without a password that the initialisation
     /// left open to the network are dropped.
     pub made_by_us: bool,
+    /// The address at which clients meet the pair. Whoever connects to it on this host comes from it.
+    pub endpoint: Option<IpAddr>,
     /// Its peer, which it replicates from.
     pub peer: Peer,
     /// Passwords of the three accounts.

@@ -18,6 +18,8 @@ use crate::net::nft::{Change, Changes, Found, Nft, Table};
 
 /// How often it is looked at though nothing is heard.
 const EVERY: Duration = Duration::from_secs(10);
+/// The same where something was wrong.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// One pair's endpoint, as its observer needs it.
 #[derive(Debug)]
@@ -36,6 +38,15 @@ pub struct Target {
     pub address: Option<(Arc<Addresses>, AddressSettings)>,
 }
 
+/// Why nobody told who answers through the endpoint.
+#[derive(Debug, Clone)]
+pub struct Silence {
+    /// Somebody answers, and refuses our account.
+    pub refused: bool,
+    /// In words.
+    pub text: String,
+}
+
 /// Looks and publishes until nobody listens. `who` logs in at an address and asks for the
 /// `server_id`; it is asked after each change of the writer's port.
 pub async fn run<W, F>(
@@ -46,7 +57,7 @@ pub async fn run<W, F>(
     seen: Publisher,
 ) where
     W: Fn(SocketAddr) -> F,
-    F: Future<Output = Result<u32, String>>,
+    F: Future<Output = Result<u32, Silence>>,
 {
     let mut ears = Ears::open(&target);
     let mut answered = None;
@@ -63,19 +74,24 @@ pub async fn run<W, F>(
             match who(target.writer).await {
                 Ok(server_id) => answered = Some((server_id, at)),
                 Err(why) => {
-                    fact.error = Some(format!("nobody answers through {}: {why}", target.writer));
+                    fact.error = Some(match why.refused {
+                        true => format!("{} refuses us: {}", target.writer, why.text),
+                        false => format!("nobody answers through {}: {}", target.writer, why.text),
+                    });
+                    fact.refused = why.refused;
                     led_to = None;
                 }
             }
             fact.answered = answered;
-            if seen.send(Seen::Endpoint(fact)).is_err() {
+            if seen.send(Seen::Endpoint(fact.clone())).is_err() {
                 return;
             }
         }
+        let pause = fact.error.as_ref().map_or(EVERY, |_| AGAIN);
         tokio::select! {
             () = asked.notified() => {}
             () = ears.hear(&target) => {}
-            () = sleep(EVERY) => {}
+            () = sleep(pause) => {}
             () = seen.closed() => return,
         }
     }

@@ -123,6 +123,7 @@ impl Server {
             admin: Some(("127.0.0.1".to_owned(), port + id + 2)),
             server_id: u32::from(id),
             made_by_us: true,
+            endpoint: None,
             peer: Peer {
                 host: "127.0.0.1".to_owned(),
                 port: port + peer,

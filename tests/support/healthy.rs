@@ -159,6 +159,7 @@ pub fn facts(family: Family) -> Facts {
         address: true,
         answered: None,
         error: None,
+        refused: false,
     });
     facts
 }

@@ -153,6 +153,7 @@ impl World {
             address: true,
             answered: None,
             error: None,
+            refused: false,
         };
         if let Some(daemon) = &mut self.daemon {
             daemon.facts.endpoint = Some(fact);
