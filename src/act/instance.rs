@@ -118,6 +118,16 @@ impl InstanceHands {
         Ok(Brought::Lacking(gtids))
     }
 
+    /// Which of these transactions change no row, by the binary log of the server, which may run.
+    pub async fn classify(&self, gtids: &GtidSet) -> Done {
+        let gtids = gtids.clone();
+        let answer = self.prepare(PrepareStep::Classify { gtids }).await?;
+        let Answer::Classified { harmless, changes } = answer else {
+            return Err(odd(&answer));
+        };
+        Ok(Brought::Classified { harmless, changes })
+    }
+
     /// Saves and cuts off the tail beyond `known`.
     pub async fn cut(&self, life: &Incarnation, known: &GtidSet) -> Done {
         let save_to = self.saved(&format!("tail-{}-{}", life.pid, life.started))?;
@@ -238,7 +248,10 @@ impl InstanceHands {
         };
         self.own_folder(&member.home, 0o750)
             .map_err(|error| failed("make", &member.home, &error))?;
-        let file = member.home.join("order.json");
+        // One file for each kind of order: two may be under way.
+        let file = member
+            .home
+            .join(format!("order.{}.json", order.step.name()));
         let text =
             serde_json::to_vec(&order).map_err(|error| ActionError::Failed(error.to_string()))?;
         files::write(&file, &text, 0o600, Some(self.owner()))

@@ -5,6 +5,7 @@
 //! themselves forbid it.
 
 mod bytes;
+pub mod classify;
 pub mod copy;
 pub mod cut;
 pub mod event;

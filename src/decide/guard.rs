@@ -1,7 +1,6 @@
 //! The conditions of a role change. The same list decides, answers a refused request, and is printed
 //! by `explain`.
 
-use crate::model::gtid::GtidSet;
 use crate::model::link::Receiver;
 use crate::model::member::Side;
 use crate::model::memory::State;
@@ -9,6 +8,7 @@ use crate::model::policy::Automation;
 use crate::model::request::Guard;
 
 use super::flap;
+use super::strays::{strays, told};
 use super::turn::Turn;
 
 /// What stands between the standby and an automatic promotion now.
@@ -53,20 +53,6 @@ pub(super) fn is_in_sync(turn: &Turn<'_>, standby: Side) -> bool {
         .register()
         .and_then(|register| register.in_sync.as_ref());
     named.is_some() && named == turn.process(standby).and_then(|process| process.living())
-}
-
-/// Transactions of the reader's own that were not made while it was writer.
-pub(super) fn strays(turn: &Turn<'_>, reader: Side) -> GtidSet {
-    let Some(look) = turn.server(reader) else {
-        return GtidSet::new();
-    };
-    let own = turn
-        .made_by(reader, &look.executed)
-        .subtract(&turn.memory.durable.line[reader]);
-    match &turn.member(reader.peer()).server {
-        Some(writer) => own.subtract(&writer.executed),
-        None => own,
-    }
 }
 
 fn guard(name: &str, ok: bool, value: String, limit: &str, remedy: &str) -> Guard {
@@ -158,13 +144,13 @@ fn own_rows(turn: &Turn<'_>, standby: Side) -> Guard {
     let value = if strays.is_empty() {
         "none".into()
     } else {
-        strays.to_string()
+        told(turn, standby)
     };
     guard(
         "ReaderHasOwnRows",
         strays.is_empty(),
         value,
-        "no transaction of the reader's own",
+        "no row changes of the reader's own",
         "compare and undo them on the reader, or --accept own-rows to make them the truth",
     )
 }

@@ -11,6 +11,7 @@ use crate::model::policy::HookEvent;
 use crate::model::server::ServerFact;
 
 use super::hooks;
+use super::strays;
 use super::turn::Turn;
 
 /// Keeps both links while `writer` serves.
@@ -35,8 +36,10 @@ fn gate(turn: &mut Turn<'_>, writer: Side) {
         .server(writer)
         .map(|look| link.received.subtract(&look.executed))
         .unwrap_or_default();
-    let strays = turn.made_by(writer.peer(), &waiting);
-    if !strays.is_empty() {
+    let strays = turn
+        .made_by(writer.peer(), &waiting)
+        .subtract(&turn.memory.durable.harmless[writer.peer()]);
+    if !strays.is_empty() && !strays::is_asked(turn, writer.peer()) {
         turn.find_at(
             writer,
             Kind::StrayOnWriter,

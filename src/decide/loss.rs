@@ -15,6 +15,7 @@ use crate::model::server::ServerFact;
 use super::death::{self, Verdict};
 use super::flap;
 use super::guard;
+use super::strays::{strays, told};
 use super::turn::Turn;
 
 /// What follows from the loss of the writer.
@@ -130,9 +131,9 @@ fn refused_by_hook(turn: &mut Turn<'_>) -> Option<String> {
 
 /// What keeps a living standby from ever being opened, whatever the sets say.
 fn unfit(turn: &Turn<'_>, standby: Side, look: &ServerFact) -> Option<String> {
-    let strays = guard::strays(turn, standby);
-    if !strays.is_empty() {
-        return Some(format!("the standby has transactions of its own: {strays}"));
+    if !strays(turn, standby).is_empty() {
+        let own = told(turn, standby);
+        return Some(format!("the standby has transactions of its own: {own}"));
     }
     if let Some(quarantine) = &turn.memory.durable.quarantine[standby] {
         return Some(format!("the standby is quarantined: {}", quarantine.why));

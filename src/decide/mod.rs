@@ -16,6 +16,7 @@ pub mod render;
 mod requests;
 mod serve;
 mod stop;
+mod strays;
 mod switchover;
 mod sync;
 pub mod table;

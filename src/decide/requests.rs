@@ -8,6 +8,7 @@ use crate::model::request::{Granted, Guard, Refusal, Reply, Request, Thread, Ver
 
 use super::guard;
 use super::hooks;
+use super::strays::{strays, told};
 use super::table::Event;
 use super::turn::Turn;
 use super::writer;
@@ -192,7 +193,11 @@ fn switchover(
     let Some(op) = begin_switchover(turn, to, "asked for by an operator".into()) else {
         return refused("another operation is under way", Vec::new());
     };
-    begun(op, format!("switchover to {} begun", turn.policy.name(to)))
+    let mut text = format!("switchover to {} begun", turn.policy.name(to));
+    if !strays(turn, to).is_empty() {
+        text = format!("{text}; what becomes the truth by it: {}", told(turn, to));
+    }
+    begun(op, text)
 }
 
 /// Begins a switchover whose guards hold; `None` where the machine's state has no such edge.

@@ -10,7 +10,6 @@ use crate::model::memory::Why;
 use crate::model::server::ServerFact;
 use crate::model::time::Timestamp;
 
-use super::guard;
 use super::turn::Turn;
 
 /// How long the deposed side's sessions are ended again and again after a role change: pools reconnect.
@@ -159,12 +158,4 @@ fn sweep(turn: &mut Turn<'_>, writer: Side) {
 /// From now on the other side's old sessions are swept.
 pub(super) fn begin_sweep(turn: &mut Turn<'_>) {
     turn.memory.sweep_until = Some(turn.now() + SWEEP);
-}
-
-/// Strays on the reader are named while they last.
-pub(super) fn find_strays(turn: &mut Turn<'_>, reader: Side) {
-    let strays = guard::strays(turn, reader);
-    if !strays.is_empty() {
-        turn.find_at(reader, Kind::ReaderHasOwnRows, strays.to_string());
-    }
 }

@@ -196,8 +196,7 @@ fn earn(turn: &mut Turn<'_>, writer: Side) {
             if received && is_armed(turn, &w.semi_sync) {
                 turn.memory.earning = Earning::No;
                 turn.memory.unproven = 0;
-                turn.memory.durable.line[reader] =
-                    turn.made_by(reader, &r.executed.union(&w.executed));
+                turn.memory.durable.line[reader] = turn.made_by(reader, &w.executed);
                 let life = r.incarnation.clone();
                 if let Some(register) = &mut turn.memory.durable.register {
                     register.in_sync = Some(life);

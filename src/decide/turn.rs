@@ -274,6 +274,7 @@ impl<'a> Turn<'a> {
             | ActionKind::Kill
             | ActionKind::Cut
             | ActionKind::Walk
+            | ActionKind::Classify
             | ActionKind::SaveRelay => member
                 .process
                 .as_ref()

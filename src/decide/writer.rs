@@ -17,7 +17,8 @@ use super::stop::stop_cleanly;
 use super::table::{Event, Name, name, next};
 use super::turn::Turn;
 use super::{
-    endpoint, events, guard, hooks, instance, link, rejoin, requests, serve, switchover, sync,
+    endpoint, events, guard, hooks, instance, link, rejoin, requests, serve, strays, switchover,
+    sync,
 };
 
 /// How long the pair must have been healthy before a failing disk moves the writer.
@@ -147,7 +148,7 @@ fn serve(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) -> Result<(), Why
     }
     serve::steps(turn, writer)?;
     events::steps(turn, writer);
-    serve::find_strays(turn, writer.peer());
+    strays::steps(turn, writer.peer());
     sync::steps(turn, writer, verdict);
     rejoin::steps(turn, writer);
     link::steps(turn, writer);

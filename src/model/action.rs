@@ -57,6 +57,8 @@ pub enum Action {
         life: Incarnation,
         known: GtidSet,
     },
+    /// Ask its binary log which of these transactions change no row.
+    Classify { side: Side, gtids: GtidSet },
     /// Save, then cut off the dead server's binary log whatever it holds beyond `known`. Refused where
     /// the pid file names another life: somebody started the server since.
     Cut {
@@ -123,6 +125,7 @@ pub enum ActionKind {
     Kill,
     DestroyClients,
     Walk,
+    Classify,
     Cut,
     SaveRelay,
     Bootstrap,
@@ -154,6 +157,7 @@ impl Action {
             | Self::Kill { side, .. }
             | Self::DestroyClients { side }
             | Self::Walk { side, .. }
+            | Self::Classify { side, .. }
             | Self::Cut { side, .. }
             | Self::SaveRelay { side }
             | Self::Bootstrap { side }
@@ -184,6 +188,7 @@ impl Action {
             Self::Kill { .. } => ActionKind::Kill,
             Self::DestroyClients { .. } => ActionKind::DestroyClients,
             Self::Walk { .. } => ActionKind::Walk,
+            Self::Classify { .. } => ActionKind::Classify,
             Self::Cut { .. } => ActionKind::Cut,
             Self::SaveRelay { .. } => ActionKind::SaveRelay,
             Self::Bootstrap { .. } => ActionKind::Bootstrap,
@@ -231,6 +236,11 @@ pub enum Brought {
     Nothing,
     /// [`Action::Walk`]: transactions in the files that `known` lacks.
     Lacking(GtidSet),
+    /// [`Action::Classify`]: those that change no row, and what the others change, in words.
+    Classified {
+        harmless: GtidSet,
+        changes: Vec<String>,
+    },
     /// [`Action::Cut`]: what was saved and cut off; empty where nothing had to be.
     Removed(Removed),
     /// [`Action::CloseSessions`]: how many sessions were ended, and which came back.

@@ -78,6 +78,9 @@ pub struct Durable {
     pub quarantine: Both<Option<Quarantine>>,
     /// What each member made while it was writer: its own transactions beyond these are strays.
     pub line: Both<GtidSet>,
+    /// Transactions that a reader made itself and that change no row, by its binary log.
+    #[serde(default)]
+    pub harmless: Both<GtidSet>,
     /// Role changes, newest last, at most [`Durable::CHANGES_KEPT`].
     pub changes: Vec<RoleChange>,
     /// The number of the last operation.

@@ -11,11 +11,13 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use crate::binlog::classify;
 use crate::binlog::cut::{self, CutError, Outcome};
 use crate::binlog::exclusive::{self, ExclusiveError};
 use crate::binlog::index::{Index, IndexError};
 use crate::binlog::relay::{self, RelayError};
 use crate::binlog::tail::Refusal;
+use crate::binlog::walk::FileError;
 use crate::binlog::{tail, undo};
 
 pub mod initialise;
@@ -93,6 +95,9 @@ pub enum PrepareError {
     /// Saving what only this server has.
     #[error(transparent)]
     Exclusive(#[from] ExclusiveError),
+    /// Looking transactions up.
+    #[error(transparent)]
+    Classify(#[from] FileError),
     /// The list of binary logs.
     #[error(transparent)]
     Index(#[from] IndexError),
@@ -197,6 +202,13 @@ pub fn carry_out(order: &Order) -> Result<Answer, PrepareError> {
         Step::Lacks { known } => Ok(Answer::Lacks {
             gtids: tail::lacks(&binlog()?, known)?,
         }),
+        Step::Classify { gtids } => {
+            let found = classify::classify(&binlog()?, gtids)?;
+            Ok(Answer::Classified {
+                harmless: found.harmless,
+                changes: found.changes,
+            })
+        }
         Step::CopyRelay { to } => {
             let files = relay::copy_aside(&order.relay_index, datadir, to)?;
             Ok(Answer::RelayCopied { files })

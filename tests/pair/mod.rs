@@ -49,6 +49,7 @@ themes! {
         planned::switchover_against_a_locked_table,
         planned::switchover_against_a_long_statement,
         planned::switchover_against_an_open_transaction,
+        planned::flush_on_the_reader,
         planned::stray_write_on_the_reader;
     daemon: Setup::new =>
         daemon::killed,

@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use dualmasterd::control::report::OperationReport;
+use dualmasterd::control::report::{FindingReport, OperationReport};
 use dualmasterd::model::server::Family;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use tokio::time::{Instant, sleep};
 
 use super::trial::{Trial, assert_moved, assert_same_epoch, print_steps, within};
-use crate::support::settings::ENDPOINT;
+use crate::support::settings::{ENDPOINT, server_id};
 use crate::support::{Host, fault, sql};
 
 const LONG: Duration = Duration::from_secs(20);
@@ -95,6 +95,61 @@ pub(super) async fn switchover_against_an_open_transaction(host: &mut Host) {
         .expect("rows");
     assert!(rows.is_empty());
     trial.end(host).await;
+}
+
+/// A FLUSH on the reader makes a transaction of its own and changes no row: it bars no role change.
+/// MariaDB's reader stops at the writer's next transaction all the same: both have one number.
+pub(super) async fn flush_on_the_reader(host: &mut Host) {
+    host.until_healthy(LONG).await;
+    let (_, reader) = host.roles().await;
+    host.as_root(&reader, &["FLUSH TABLES"]).await;
+    match host.setup.family {
+        Family::Mysql => {
+            let deadline = Instant::now() + LONG;
+            let operation = loop {
+                match host.switchover().await {
+                    Ok(operation) => break operation,
+                    Err(refused) => assert!(Instant::now() < deadline, "{refused}"),
+                }
+                sleep(Duration::from_millis(20)).await;
+            };
+            assert_switched(&operation);
+        }
+        Family::Mariadb => {
+            host.until("1950", LONG, |report| {
+                let broken = |finding: &&_| named(finding, "LinkBroken", "1950");
+                let own = |finding: &&_| named(finding, "ReaderHasOwnRows", "");
+                report.findings.iter().any(|finding| broken(&finding))
+                    && !report.findings.iter().any(|finding| own(&finding))
+            })
+            .await;
+            forget_own(host, &reader).await;
+        }
+    }
+    host.until_healthy(LONG).await;
+}
+
+fn named(finding: &FindingReport, kind: &str, detail: &str) -> bool {
+    finding.kind == kind && finding.detail.contains(detail)
+}
+
+/// Takes the reader's own transactions out of MariaDB's history.
+async fn forget_own(host: &Host, reader: &str) {
+    let mut root = host.root(reader).await;
+    let state: Option<String> = root
+        .query_first("SELECT @@gtid_binlog_state")
+        .await
+        .expect("its state");
+    let own = format!("-{}-", server_id(reader));
+    let state = state.unwrap_or_default();
+    let kept: Vec<_> = state
+        .split(',')
+        .filter(|gtid| !gtid.contains(&own))
+        .collect();
+    let set = format!("SET GLOBAL gtid_binlog_state='{}'", kept.join(","));
+    for statement in ["RESET MASTER", &set] {
+        sql::run(&mut root, statement, LONG).await.expect(statement);
+    }
 }
 
 /// A write on the reader never reaches the writer, and never becomes the truth by a role change.

@@ -88,6 +88,11 @@ pub enum Step {
         /// What the standby executed, and received where that can still be applied.
         known: GtidSet,
     },
+    /// Say which of these transactions of the binary log change no row. The server may run.
+    Classify {
+        /// Transactions that the server executed.
+        gtids: GtidSet,
+    },
     /// Copy relay logs, their index and the server's notes about them.
     CopyRelay {
         /// A folder that does not exist yet.
@@ -98,6 +103,23 @@ pub enum Step {
         /// `gtid_slave_pos`.
         slave_pos: GtidSet,
     },
+}
+
+impl Step {
+    /// Its name in the order.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Inspect {} => "inspect",
+            Self::Initialise { .. } => "initialise",
+            Self::Cut { .. } => "cut",
+            Self::UndoCut { .. } => "undo_cut",
+            Self::SaveTail { .. } => "save_tail",
+            Self::Lacks { .. } => "lacks",
+            Self::Classify { .. } => "classify",
+            Self::CopyRelay { .. } => "copy_relay",
+            Self::RelayStart { .. } => "relay_start",
+        }
+    }
 }
 
 /// Who made a datadir: the file `.dualmasterd.json` in it.
@@ -158,6 +180,13 @@ pub enum Answer {
     Lacks {
         /// Empty: the files hold nothing unknown.
         gtids: GtidSet,
+    },
+    /// The transactions were looked up.
+    Classified {
+        /// Those that change no row.
+        harmless: GtidSet,
+        /// What the others change, in words.
+        changes: Vec<String>,
     },
     /// The relay logs are copied.
     RelayCopied {
@@ -244,6 +273,7 @@ fn kind(error: &PrepareError) -> FailureKind {
         PrepareError::Lock { .. }
         | PrepareError::Cut(_)
         | PrepareError::Exclusive(_)
+        | PrepareError::Classify(_)
         | PrepareError::Index(_)
         | PrepareError::Relay(_) => FailureKind::Failed,
     }

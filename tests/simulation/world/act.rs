@@ -155,6 +155,11 @@ impl World {
                 done()
             }
             Action::Walk { side, life, known } => self.walks(*side, life, known),
+            // Strays of this world change rows.
+            Action::Classify { .. } => Ends(Ok(Brought::Classified {
+                harmless: GtidSet::new(),
+                changes: Vec::new(),
+            })),
             Action::Cut { side, life, known } => self.cuts(*side, life, known),
             Action::SaveRelay { .. } | Action::Hook { .. } => done(),
             Action::Bootstrap { side } => {

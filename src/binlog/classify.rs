@@ -1,0 +1,144 @@
+//! Which transactions of a log change no row: a FLUSH on a reader is counted like a write, and is none.
+
+use super::ghost::{self, GhostTransaction};
+use super::index::Index;
+use super::walk::{Ending, FileError, Walk};
+use crate::model::gtid::GtidSet;
+
+/// As many changes are told in words.
+const TOLD: usize = 20;
+/// Statements that both families write to the binary log and that change neither a row nor a table's
+/// definition. Others block: DDL, accounts, and the TRUNCATE that MySQL writes for a MEMORY table.
+const HARMLESS: [&str; 4] = [
+    "FLUSH ",
+    "ANALYZE TABLE ",
+    "OPTIMIZE TABLE ",
+    "REPAIR TABLE ",
+];
+
+/// What a log says of some transactions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Classified {
+    /// Those that change nothing.
+    pub harmless: GtidSet,
+    /// What the others change, for people: `3 rows of app.t`, or the statement.
+    pub changes: Vec<String>,
+}
+
+/// Looks for `wanted` in the log, newest file first, as far back as one of them may stand. What is not
+/// found there, or not whole, is not called harmless. The server may be running.
+///
+/// # Errors
+/// [`FileError`].
+pub fn classify(index: &Index, wanted: &GtidSet) -> Result<Classified, FileError> {
+    let mut found = Classified::default();
+    for file in index.files.iter().rev() {
+        let wrong = |source| FileError {
+            path: file.path.clone(),
+            source,
+        };
+        let mut walk = Walk::open(&file.path)?;
+        let earlier = walk.history().cloned().unwrap_or_default();
+        let mut changing = Vec::new();
+        while let Some(transaction) = walk.next().map_err(wrong)? {
+            if !wanted.contains_gtid(&transaction.gtid) {
+                continue;
+            }
+            if is_harmless(&transaction.ending) {
+                found.harmless.insert(transaction.gtid);
+            } else {
+                changing.push(transaction);
+            }
+        }
+        let mut events = walk.into_events();
+        for transaction in changing {
+            let ghost = ghost::describe(&mut events, &file.name(), &transaction).map_err(wrong)?;
+            tell(&mut found.changes, &ghost);
+        }
+        if wanted.subtract(&earlier) == *wanted {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+fn is_harmless(ending: &Ending) -> bool {
+    match ending {
+        Ending::Nothing => true,
+        Ending::Statement(text) => {
+            let text = text.to_ascii_uppercase();
+            HARMLESS.iter().any(|statement| text.starts_with(statement))
+        }
+        Ending::Commit
+        | Ending::WithoutEngine
+        | Ending::XaPrepare
+        | Ending::Unknown
+        | Ending::Unfinished => false,
+    }
+}
+
+fn tell(changes: &mut Vec<String>, ghost: &GhostTransaction) {
+    let rows = ghost.tables.iter().map(|table| {
+        let rows = table.inserted + table.updated + table.deleted;
+        let word = if rows == 1 { "row" } else { "rows" };
+        format!("{rows} {word} of {}.{}", table.schema, table.table)
+    });
+    let mut told: Vec<_> = rows.collect();
+    match &ghost.ending {
+        Ending::Statement(text) => told.push(text.clone()),
+        _ if ghost.compressed => told.push("compressed rows".into()),
+        _ => {}
+    }
+    for change in told {
+        if changes.len() < TOLD && !changes.contains(&change) {
+            changes.push(change);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::binlog::fixture::{Datadir, Log};
+
+    fn statement(log: &mut Log, number: u64, text: &str) {
+        log.mariadb_gtid(number, 1);
+        log.query(text);
+    }
+
+    #[test]
+    fn statements_without_rows_are_told_from_changes() {
+        let old = Log::new(false, 9).gtid_list("").mariadb_insert(1, 1);
+        let mut log = Log::new(true, 0).gtid_list("0-1-1");
+        statement(&mut log, 2, "FLUSH TABLES");
+        statement(&mut log, 3, "analyze table t");
+        statement(&mut log, 4, "TRUNCATE TABLE `t`");
+        statement(&mut log, 5, "ANALYZE UPDATE t SET a = 1");
+        let log = log.mariadb_insert(6, 3);
+        let datadir = Datadir::of(&[&old, &log]);
+        let wanted = GtidSet::parse_mariadb("0-1-7").unwrap();
+        let found = classify(&datadir.index(), &wanted).unwrap();
+        assert_eq!(found.harmless.to_string(), "0-1-2..3");
+        assert_eq!(
+            found.changes,
+            [
+                "TRUNCATE TABLE `t`",
+                "ANALYZE UPDATE t SET a = 1",
+                "3 rows of test.t",
+                "1 row of test.t"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_was_not_asked_for_and_what_is_half_is_not_called_harmless() {
+        let mut log = Log::new(true, 0).gtid_list("");
+        statement(&mut log, 1, "FLUSH TABLES");
+        log.mariadb_gtid(2, 1);
+        let datadir = Datadir::of(&[&log]);
+        let mut wanted = GtidSet::parse_mariadb("0-1-2").unwrap();
+        wanted = wanted.subtract(&GtidSet::parse_mariadb("0-1-1").unwrap());
+        let found = classify(&datadir.index(), &wanted).unwrap();
+        assert_eq!(found, Classified::default());
+    }
+}

@@ -1,0 +1,97 @@
+//! The reader's own transactions: what it made while it was no writer.
+//!
+//! Row changes bar every role change and are named. What changes no row (FLUSH and its like) is told from
+//! them by the reader's binary log, and bars nothing.
+
+use crate::model::action::{Action, ActionKind, Brought};
+use crate::model::finding::Kind;
+use crate::model::gtid::GtidSet;
+use crate::model::member::Side;
+
+use super::turn::Turn;
+
+/// Transactions of the reader's own that were not made while it was writer, and may change rows.
+pub(super) fn strays(turn: &Turn<'_>, reader: Side) -> GtidSet {
+    all(turn, reader).subtract(&turn.memory.durable.harmless[reader])
+}
+
+/// What the strays change, in words, where its binary log was asked: nothing else would be kept by
+/// accepting them.
+pub(super) fn told(turn: &Turn<'_>, reader: Side) -> String {
+    let strays = strays(turn, reader);
+    match classified(turn, reader) {
+        Some((asked, _, changes)) if asked.contains(&strays) && !changes.is_empty() => {
+            format!("{strays} ({})", changes.join(", "))
+        }
+        _ => strays.to_string(),
+    }
+}
+
+/// Strays on the reader are looked up in its binary log, and named while they last.
+pub(super) fn steps(turn: &mut Turn<'_>, reader: Side) {
+    let all = all(turn, reader);
+    remember(turn, reader, &all);
+    let strays = all.subtract(&turn.memory.durable.harmless[reader]);
+    if strays.is_empty() {
+        return;
+    }
+    let asked = classified(turn, reader).map(|(asked, _, _)| asked);
+    if !asked.is_some_and(|asked| asked.contains(&strays)) {
+        let gtids = strays.clone();
+        turn.act(Action::Classify {
+            side: reader,
+            gtids,
+        });
+    }
+    if !is_asked(turn, reader) {
+        let detail = told(turn, reader);
+        turn.find_at(reader, Kind::ReaderHasOwnRows, detail);
+    }
+}
+
+/// Its binary log is being asked: they bar already, and are not yet called rows.
+pub(super) fn is_asked(turn: &Turn<'_>, reader: Side) -> bool {
+    let planned = turn.plan.iter().any(|step| {
+        step.action.kind() == ActionKind::Classify && step.action.side() == Some(reader)
+    });
+    planned || turn.work(Some(reader)).runs(ActionKind::Classify)
+}
+
+fn all(turn: &Turn<'_>, reader: Side) -> GtidSet {
+    let Some(look) = turn.server(reader) else {
+        return GtidSet::new();
+    };
+    let own = turn
+        .made_by(reader, &look.executed)
+        .subtract(&turn.memory.durable.line[reader]);
+    match &turn.member(reader.peer()).server {
+        Some(writer) => own.subtract(&writer.executed),
+        None => own,
+    }
+}
+
+/// Keeps what the binary log called harmless, while it is there and nobody else has it.
+fn remember(turn: &mut Turn<'_>, reader: Side, all: &GtidSet) {
+    let found = classified(turn, reader).map(|(_, harmless, _)| harmless.clone());
+    let harmless = &mut turn.memory.durable.harmless[reader];
+    if let Some(found) = found {
+        *harmless = harmless.union(&found);
+    }
+    let foreign = harmless.subtract(all);
+    *harmless = harmless.subtract(&foreign);
+}
+
+/// The last answer of the binary log: what it was asked for, what of that is harmless, what the rest
+/// changes.
+fn classified<'a>(
+    turn: &Turn<'a>,
+    reader: Side,
+) -> Option<(&'a GtidSet, &'a GtidSet, &'a [String])> {
+    let outcome = turn.work(Some(reader)).ended.get(&ActionKind::Classify)?;
+    match (&outcome.action, &outcome.result) {
+        (Action::Classify { gtids, .. }, Ok(Brought::Classified { harmless, changes })) => {
+            Some((gtids, harmless, changes))
+        }
+        _ => None,
+    }
+}
