@@ -3,6 +3,7 @@
 //! An outcome tells only whether it was done; what it changed is seen by looking.
 
 pub mod accounts;
+pub mod binlogs;
 pub mod close;
 pub mod endpoint;
 pub mod events;
@@ -159,6 +160,9 @@ impl Hands {
             Action::StopApplier { side } => link::stop_applier(&self.servers[*side]).await,
             Action::SetEvents { side, on } => server::set_events(&self.servers[*side], *on).await,
             Action::HandOverEvents { side } => events::hand_over_events(&self.servers[*side]).await,
+            Action::PurgeBinlogs { side, before_s } => {
+                binlogs::purge(&self.servers[*side], *before_s).await
+            }
             Action::Route { writer, reader } => match &self.endpoint {
                 Some(endpoint) => endpoint.route(*writer, *reader).await,
                 None => Ok(Brought::Nothing),

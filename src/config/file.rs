@@ -49,6 +49,7 @@ pub(super) struct Pair {
     pub(super) failback_after: Option<Span<0, { 168 * HOUR }>>,
     pub(super) max_lag: Option<Span<0, HOUR>>,
     pub(super) ack_timeout: Option<Span<10, HOUR>>,
+    pub(super) binlog_keep: Option<Span<SECOND, { 8760 * HOUR }>>,
     pub(super) gtid_domain: Option<Word>,
     pub(super) events: Option<bool>,
     pub(super) runtime: Option<Runtime>,

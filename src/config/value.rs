@@ -69,13 +69,12 @@ impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Span<MIN, MAX> {
                 let (min, max) = (in_words(MIN), in_words(MAX));
                 write!(
                     f,
-                    "a duration with its unit (ms, s, m, h), from \"{min}\" to \"{max}\""
+                    "a duration with its unit (ms, s, m, h, d), from \"{min}\" to \"{max}\""
                 )
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
-                text.parse::<SignedDuration>()
-                    .ok()
-                    .and_then(|span| Duration::try_from(span).ok())
+                days(text)
+                    .or_else(|| Duration::try_from(text.parse::<SignedDuration>().ok()?).ok())
                     .filter(|span| (u128::from(MIN)..=u128::from(MAX)).contains(&span.as_millis()))
                     .map(Span)
                     .ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
@@ -85,14 +84,25 @@ impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Span<MIN, MAX> {
     }
 }
 
+/// Whole days of 24 hours, which are no unit of an exact span elsewhere.
+fn days(text: &str) -> Option<Duration> {
+    let days: u64 = text.strip_suffix('d')?.trim_end().parse().ok()?;
+    Some(Duration::from_secs(days.checked_mul(86_400)?))
+}
+
 /// Milliseconds in the largest unit that divides them.
 fn in_words(millis: u64) -> String {
-    [(3_600_000, "h"), (60_000, "m"), (1000, "s")]
-        .into_iter()
-        .find(|(unit, _)| millis > 0 && millis.is_multiple_of(*unit))
-        .map_or(format!("{millis}ms"), |(unit, name)| {
-            format!("{}{name}", millis / unit)
-        })
+    [
+        (86_400_000, "d"),
+        (3_600_000, "h"),
+        (60_000, "m"),
+        (1000, "s"),
+    ]
+    .into_iter()
+    .find(|(unit, _)| millis > 0 && millis.is_multiple_of(*unit))
+    .map_or(format!("{millis}ms"), |(unit, name)| {
+        format!("{}{name}", millis / unit)
+    })
 }
 
 /// An address with a port.

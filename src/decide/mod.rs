@@ -1,5 +1,6 @@
 //! What to do next: a pure function of what is wanted, what is remembered and what is seen.
 
+mod binlogs;
 mod choose;
 mod death;
 mod endpoint;

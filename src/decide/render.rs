@@ -110,8 +110,8 @@ fn common(file: &ServerFile) -> Section {
         ("event_scheduler", "OFF".into()),
         // Relay logs are data.
         ("relay_log_recovery", "OFF".into()),
-        // Thirty days: a peer that was away for shorter finds what it lacks.
-        ("binlog_expire_logs_seconds", "2592000".into()),
+        // The daemon purges them, once the peer has executed what they hold.
+        ("binlog_expire_logs_seconds", "0".into()),
         // A login must not wait for a name server.
         ("skip_name_resolve", "ON".into()),
         ("character_set_server", "utf8mb4".into()),

@@ -305,7 +305,8 @@ impl<'a> Turn<'a> {
             | ActionKind::StartApplier
             | ActionKind::StopApplier
             | ActionKind::SetEvents
-            | ActionKind::HandOverEvents => member
+            | ActionKind::HandOverEvents
+            | ActionKind::PurgeBinlogs => member
                 .server
                 .as_ref()
                 .is_some_and(|server| server.asked >= done.at),

@@ -17,8 +17,8 @@ use super::stop::stop_cleanly;
 use super::table::{Event, Name, name, next};
 use super::turn::Turn;
 use super::{
-    endpoint, events, guard, hooks, instance, link, rejoin, requests, serve, strays, switchover,
-    sync,
+    binlogs, endpoint, events, guard, hooks, instance, link, rejoin, requests, serve, strays,
+    switchover, sync,
 };
 
 /// How long the pair must have been healthy before a failing disk moves the writer.
@@ -136,6 +136,7 @@ fn serving(turn: &mut Turn<'_>) -> bool {
         Ok(()) => settle_label(turn),
         Err(why) => hold(turn, why),
     }
+    binlogs::steps(turn);
     plan_moves(turn, writer, &verdict);
     restart
 }

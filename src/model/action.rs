@@ -104,6 +104,8 @@ pub enum Action {
     SetEvents { side: Side, on: bool },
     /// Enable at the new writer the events that were enabled at the old one.
     HandOverEvents { side: Side },
+    /// Delete binary logs last written before this moment, in seconds since 1970.
+    PurgeBinlogs { side: Side, before_s: u64 },
     /// Lead the endpoint's ports to these members and add its address.
     Route { writer: Side, reader: Side },
     /// Run the hooks of an event.
@@ -143,6 +145,7 @@ pub enum ActionKind {
     StopApplier,
     SetEvents,
     HandOverEvents,
+    PurgeBinlogs,
     Route,
     Hook,
 }
@@ -174,7 +177,8 @@ impl Action {
             | Self::StartApplier { side }
             | Self::StopApplier { side }
             | Self::SetEvents { side, .. }
-            | Self::HandOverEvents { side } => Some(*side),
+            | Self::HandOverEvents { side }
+            | Self::PurgeBinlogs { side, .. } => Some(*side),
             Self::Route { .. } | Self::Hook { .. } => None,
         }
     }
@@ -206,6 +210,7 @@ impl Action {
             Self::StopApplier { .. } => ActionKind::StopApplier,
             Self::SetEvents { .. } => ActionKind::SetEvents,
             Self::HandOverEvents { .. } => ActionKind::HandOverEvents,
+            Self::PurgeBinlogs { .. } => ActionKind::PurgeBinlogs,
             Self::Route { .. } => ActionKind::Route,
             Self::Hook { .. } => ActionKind::Hook,
         }

@@ -51,6 +51,7 @@ pub enum Kind {
     StoreFails,
     EndpointWrong,
     EndpointAnswersWrong,
+    BinlogsKept,
     DiskNearlyFull,
     DatadirForeign,
     BinaryUnusable,
@@ -218,6 +219,11 @@ impl Kind {
                 Error,
                 "another server answers through the endpoint",
                 "look at the host's nftables and addresses",
+            ),
+            Self::BinlogsKept => (
+                Warning,
+                "binary logs older than `binlog_keep` are kept: the peer may lack them",
+                "bring the peer back, or look at the free space",
             ),
             Self::DiskNearlyFull => (Warning, "a file system is nearly full", "free space"),
             Self::DatadirForeign => (

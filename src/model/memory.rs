@@ -40,6 +40,9 @@ pub struct Memory {
     /// The link of this member broke, and has not run since: the hook was run.
     #[serde(default)]
     pub link_broken: Both<bool>,
+    /// Up to where each member's binary logs are needed by its peer.
+    #[serde(default)]
+    pub binlogs: Both<BinlogMarks>,
     /// When the register was last moved by this daemon.
     #[serde(default)]
     pub moved_at: Timestamp,
@@ -159,6 +162,28 @@ pub struct Stood {
     pub executed: GtidSet,
     /// The first look that showed just these.
     pub since: Timestamp,
+}
+
+/// How far the peer of a member has followed it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BinlogMarks {
+    /// When this was first looked at.
+    pub watched_since: Option<Timestamp>,
+    /// The peer is to execute this.
+    pub next: Option<BinlogMark>,
+    /// The newest that the peer has executed.
+    pub executed: Option<BinlogMark>,
+}
+
+/// What a member had at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BinlogMark {
+    /// Its transactions.
+    pub executed: GtidSet,
+    /// The moment, or a little before it.
+    pub at: Timestamp,
+    /// The same by the wall clock, in milliseconds since 1970, which the files' times are by.
+    pub wall_ms: u64,
 }
 
 /// Why a member's link must not run.
@@ -367,6 +392,7 @@ impl Memory {
             stood: Both::default(),
             hooks: Vec::new(),
             link_broken: Both::default(),
+            binlogs: Both::default(),
             moved_at: Timestamp::BOOT,
             lives_since: Both::from_fn(|_| now),
             starts: Both::default(),

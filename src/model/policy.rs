@@ -120,6 +120,8 @@ pub struct Policy {
     pub gating_hooks: Vec<HookEvent>,
     /// Scheduled events run at the writer; where false, the scheduler is left alone.
     pub events: bool,
+    /// How long binary logs are kept at the least; longer while the peer may lack them.
+    pub binlog_keep: Duration,
     /// An application account and schema are to be created on the writer.
     pub app: bool,
 }

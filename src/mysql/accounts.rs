@@ -78,7 +78,7 @@ fn rights(dialect: Dialect, account: Account) -> Vec<(String, &'static str)> {
                 format!(
                     "REPLICATION_SLAVE_ADMIN, CONNECTION_ADMIN, SYSTEM_USER, \
                      SYSTEM_VARIABLES_ADMIN, SESSION_VARIABLES_ADMIN, XA_RECOVER_ADMIN, \
-                     SERVICE_CONNECTION_ADMIN, {definer}"
+                     SERVICE_CONNECTION_ADMIN, BINLOG_ADMIN, {definer}"
                 ),
                 "*.*",
             ),

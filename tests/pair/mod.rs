@@ -1,5 +1,6 @@
 //! Scenarios by theme. Those of one theme share a pair, one after the other, for each family.
 
+mod binlogs;
 mod configuration;
 mod cuts;
 mod daemon;
@@ -62,6 +63,7 @@ themes! {
         operator::pauses,
         operator::holds_the_receiver,
         operator::holds_the_applier,
+        binlogs::kept_while_the_peer_lacks_them,
         operator::hooks,
         operator::ruleset_flushed,
         operator::reloads;

@@ -9,6 +9,7 @@ use dualmasterd::model::request::Thread;
 use dualmasterd::model::server::Family;
 use tokio::time::{Instant, sleep};
 
+use super::binlogs::KEEP;
 use super::trial::{Trial, assert_same_epoch, server_id, within};
 use crate::support::settings::{ENDPOINT, PAIR};
 use crate::support::{Host, Setup, fault, sql};
@@ -18,6 +19,7 @@ const LONG: Duration = Duration::from_secs(20);
 /// Hooks that can be told to refuse, and that note what they were told.
 pub(super) fn setup(family: Family) -> Setup {
     let mut setup = Setup::new(family);
+    setup.keys = KEEP.into();
     setup.files = vec![
         (
             "gate",
@@ -120,7 +122,7 @@ pub(super) async fn holds_the_applier(host: &mut Host) {
     trial.end(host).await;
 }
 
-async fn hold(host: &Host, member: &str, thread: Thread) {
+pub(super) async fn hold(host: &Host, member: &str, thread: Thread) {
     let word = Command::Hold {
         pair: None,
         member: Some(member.to_owned()),
@@ -131,7 +133,7 @@ async fn hold(host: &Host, member: &str, thread: Thread) {
     granted(host, word).await;
 }
 
-async fn release(host: &Host, member: &str, thread: Thread) {
+pub(super) async fn release(host: &Host, member: &str, thread: Thread) {
     let word = Command::Release {
         pair: None,
         member: Some(member.to_owned()),

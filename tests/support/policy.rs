@@ -24,6 +24,7 @@ pub fn policy(family: Family) -> Policy {
         automation: Automation::Automatic,
         prefer: None,
         failback_after: Duration::from_secs(600),
+        binlog_keep: Duration::from_secs(7 * 86_400),
         max_lag: Duration::from_secs(10),
         ack_timeout: Duration::from_secs(1),
         hang: HangPolicy {

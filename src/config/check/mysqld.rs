@@ -10,9 +10,6 @@ use crate::config::value::Setting;
 use crate::model::policy::Durability;
 use crate::model::server::Family;
 
-/// A peer that was away for a day must still find what it lacks.
-const SHORTEST_RETENTION: u64 = 86_400;
-
 /// What a key is judged by.
 #[derive(Clone, Copy)]
 pub(super) struct Rules {
@@ -46,7 +43,6 @@ pub(super) fn check(
             let other_place = check.key(&other_at);
             check.report(problem.also(other_place, "the same setting"));
         }
-        retention(check, &at, &name, value, rules);
         own.insert(name, value.clone());
     }
     own
@@ -70,29 +66,6 @@ fn spelling(check: &mut Check<'_>, at: &[&str], name: &str, value: &str) {
         let expected = "expected no line break";
         check.report(Problem::new(
             Code::BadServerKey,
-            check.value(at),
-            what,
-            expected,
-        ));
-    }
-}
-
-/// Binary logs are kept while the peer lacks them; in lossless mode for a day at the least.
-fn retention(check: &mut Check<'_>, at: &[&str], name: &str, value: &str, rules: Rules) {
-    let seconds = match (base(name), value.parse::<f64>()) {
-        ("binlog_expire_logs_seconds", Ok(seconds)) => seconds,
-        ("expire_logs_days", Ok(days)) => days * 86_400.0,
-        _ => return,
-    };
-    if rules.durability == Durability::Lossless
-        && seconds > 0.0
-        && seconds < SHORTEST_RETENTION as f64
-    {
-        let why = "promise 2 (nothing acknowledged is lost): binary logs are kept while the peer lacks them";
-        let what = format!("`{name}` is refused: {why}");
-        let expected = format!("expected 0, or {SHORTEST_RETENTION} seconds at the least");
-        check.report(Problem::new(
-            Code::PromiseKey,
             check.value(at),
             what,
             expected,

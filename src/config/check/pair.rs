@@ -189,6 +189,9 @@ fn policy(
         },
         endpoint: endpoint::policy(said.endpoint.as_ref()),
         gating_hooks: said.hooks.gating.clone(),
+        binlog_keep: said
+            .binlog_keep
+            .map_or(Duration::from_hours(168), |span| span.get()),
         app: said.app.is_some(),
         events: said.events.unwrap_or(true),
     }

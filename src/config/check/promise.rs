@@ -166,6 +166,16 @@ const RULES: &[Rule] = &[
         ],
         "the daemon decides it (of plugins, `plugin_load_add` is free)",
     ),
+    owned(
+        &[
+            "binlog_expire_logs_seconds",
+            "binlog_expire_logs_auto_purge",
+            "expire_logs_days",
+            "max_binlog_total_size",
+            "binlog_space_limit",
+        ],
+        "binary logs are kept while the peer lacks them; `binlog_keep` is the pair's own key",
+    ),
     Rule {
         family: Some(Family::Mysql),
         ..owned(
@@ -239,9 +249,8 @@ mod tests {
     }
 
     /// Ours that an operator may replace: none of them carries a promise.
-    const FREE: [&str; 14] = [
+    const FREE: [&str; 13] = [
         "bind_address",
-        "binlog_expire_logs_seconds",
         "character_set_server",
         "extra_max_connections",
         "mysqlx",

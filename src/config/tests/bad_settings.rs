@@ -57,7 +57,7 @@ fn a_duration_needs_its_unit() {
         assert!(
             problem
                 .expected
-                .contains("with its unit (ms, s, m, h), from \"20ms\" to \"1m\"")
+                .contains("with its unit (ms, s, m, h, d), from \"20ms\" to \"1m\"")
         );
     }
 }
@@ -167,7 +167,7 @@ fn server_settings_must_fit_into_an_option_file() {
     let etc = Etc::usual(&with(
         "[pair.orders.mysqld]\nbinlog_expire_logs_seconds = 3600",
     ));
-    etc.problem(Code::PromiseKey);
+    etc.problem(Code::OwnedKey);
 }
 
 #[test]

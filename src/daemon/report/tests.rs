@@ -34,6 +34,7 @@ pub(in crate::daemon) fn policy() -> Policy {
         automation: Automation::Automatic,
         prefer: None,
         failback_after: Duration::from_secs(600),
+        binlog_keep: Duration::from_secs(7 * 86_400),
         max_lag: Duration::from_secs(5),
         ack_timeout: Duration::from_secs(1),
         hang: HangPolicy {
