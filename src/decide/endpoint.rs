@@ -135,14 +135,17 @@ pub(crate) fn lag(turn: &Turn<'_>, reader: Side) -> Option<Duration> {
     Some(Duration::from_millis(behind))
 }
 
-/// Who answered through the endpoint after it was last moved.
+/// Who answered through the endpoint since it leads to the writer. While it leads elsewhere, or nobody has
+/// asked since it was moved, an answer says nothing.
 fn answers(turn: &mut Turn<'_>, writer: Side) {
-    let Some((server_id, asked)) = turn.facts.endpoint.as_ref().and_then(|seen| seen.answered)
-    else {
+    let Some(seen) = &turn.facts.endpoint else {
+        return;
+    };
+    let Some((server_id, asked)) = seen.answered.filter(|_| seen.writer == Some(writer)) else {
         return;
     };
     let routed = turn.facts.pair.ended_at(ActionKind::Route);
-    if routed.is_some_and(|at| asked >= at) && server_id != turn.policy.members[writer].server_id {
+    if routed.is_none_or(|at| asked >= at) && server_id != turn.policy.members[writer].server_id {
         let detail = format!(
             "server_id {server_id} answered instead of {}",
             turn.policy.name(writer)

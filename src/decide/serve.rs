@@ -48,9 +48,11 @@ fn opened_life(turn: &Turn<'_>, writer: Side) -> Timestamp {
     turn.memory.lives_since[writer]
 }
 
-/// The reader refuses writes, whoever opened it.
+/// The reader refuses writes, whoever opened it; the set-up of its accounts, which opens it for
+/// administrators, closes it itself.
 fn close_reader(turn: &mut Turn<'_>, reader: Side) {
-    if turn.server(reader).is_some_and(|look| look.writable) {
+    let set_up = !turn.work(Some(reader)).runs(ActionKind::Bootstrap);
+    if set_up && turn.server(reader).is_some_and(|look| look.writable) {
         turn.find_at(
             reader,
             Kind::BothWritable,
@@ -64,8 +66,10 @@ fn open_writer(turn: &mut Turn<'_>, writer: Side) -> Result<bool, Why> {
     let Some(look) = turn.server(writer) else {
         return Ok(false);
     };
-    if look.writable {
-        return Ok(true);
+    // The set-up of its accounts closes what it found closed: what is opened meanwhile does not last.
+    if !turn.is_settled(writer, ActionKind::Bootstrap) {
+        turn.hurry = true;
+        return Ok(false);
     }
     if is_open(turn, writer) {
         return Ok(true);
