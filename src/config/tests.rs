@@ -53,8 +53,13 @@ impl Etc {
         etc
     }
 
+    /// An account that servers may run as here: ours, or nobody's where we are root.
     fn me() -> String {
-        let user = nix::unistd::User::from_uid(nix::unistd::geteuid());
+        let me = nix::unistd::geteuid();
+        if me.is_root() {
+            return "nobody".to_owned();
+        }
+        let user = nix::unistd::User::from_uid(me);
         user.expect("users").expect("this user").name
     }
 

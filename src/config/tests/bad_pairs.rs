@@ -172,6 +172,24 @@ fn accounts_must_exist() {
 }
 
 #[test]
+fn no_server_runs_as_root() {
+    let etc = Etc::usual(MINIMAL);
+    etc.write(
+        "conf.d/99.toml",
+        "[pair.orders.member.db1]\nuser = \"root\"\n",
+    );
+    etc.problem(Code::UnknownUser);
+}
+
+#[test]
+fn a_member_is_where_its_peer_can_reach_it() {
+    for host in ["0.0.0.0", "::", "255.255.255.255", "224.0.0.1", "ff02::1"] {
+        let etc = Etc::usual(&MINIMAL.replace("3307", &format!("3307\nhost = \"{host}\"")));
+        etc.problem(Code::BadValue);
+    }
+}
+
+#[test]
 fn paths_are_absolute_and_stand_on_something() {
     let etc = Etc::usual(
         &with("[pair.orders.member.db1]\ndatadir = \"data\"").replace(
@@ -186,6 +204,10 @@ fn paths_are_absolute_and_stand_on_something() {
     );
     let etc = Etc::usual(&MINIMAL.replace("3307", "3307\ndatadir = \"data\""));
     assert_eq!(marked(&etc.problem(Code::BadPath)), "\"data\"");
+    for odd in ["a\\u0000b", "a\\nb", "a\\u001b[31mb"] {
+        let odd = format!("3307\ndatadir = \"/tmp/{odd}\"");
+        Etc::usual(&MINIMAL.replace("3307", &odd)).problem(Code::BadPath);
+    }
     let etc = Etc::usual(&MINIMAL.replace("3307", "3307\ndatadir = \"/no/such/folder\""));
     etc.problem(Code::NoSuchFile);
     let etc = Etc::usual(MINIMAL);
@@ -251,6 +273,11 @@ fn contradictions_are_refused() {
             Code::Missing,
         ),
         ("app.user = \"root\"\napp.database = \"x\"", Code::BadName),
+        ("app.user = \"mysql\"\napp.database = \"x\"", Code::BadName),
+        (
+            "app.user = \"mariadb.sys\"\napp.database = \"x\"",
+            Code::BadName,
+        ),
         ("app.user = \"x\"", Code::Missing),
     ] {
         Etc::usual(&pair(line)).problem(code);
