@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::model::incarnation::Incarnation;
 use crate::model::link::Receiver;
 use crate::model::member::Side;
-use crate::model::probe::ProbeFact;
+use crate::model::probe::{ProbeFact, Probes};
 use crate::model::process::{Ended, ProcessFact, ProcessState};
 use crate::model::time::Timestamp;
 
@@ -90,14 +90,15 @@ struct Hang<'t, 'a> {
 }
 
 impl Hang<'_, '_> {
-    /// Nobody can log in, and no error says that the server lives.
+    /// Nobody can log in, no error says that the server lives, and no open session is answered either.
     fn refusal(&self) -> Option<Verdict> {
-        let login = &self.turn.member(self.writer).probes.login;
-        let error = login
+        let probes = &self.turn.member(self.writer).probes;
+        let error = probes
+            .login
             .error
             .as_ref()
             .filter(|error| !error.shows_life() && error.lost)?;
-        let since = self.judged_since(login.last_ok?);
+        let since = self.judged_since(last_served(probes)?);
         let refused_for = self.turn.now().since(since);
         (refused_for >= self.turn.policy.hang.refusal).then(|| Verdict::Refuses(error.text.clone()))
     }
@@ -217,6 +218,19 @@ impl Hang<'_, '_> {
     }
 }
 
+/// When the server last answered any question, in a new session or an old one.
+fn last_served(probes: &Probes) -> Option<Timestamp> {
+    let Probes {
+        ping,
+        local_write,
+        heartbeat,
+        login,
+        disk: _,
+    } = probes;
+    let served = [ping, local_write, heartbeat, login];
+    served.into_iter().filter_map(|probe| probe.last_ok).max()
+}
+
 /// A question has waited for longer than usual: looks of this moment tell what it waits for.
 pub(super) fn is_waiting(turn: &Turn<'_>, writer: Side) -> bool {
     let probes = &turn.member(writer).probes;
@@ -238,7 +252,7 @@ pub(super) fn next_judgement(turn: &Turn<'_>, writer: Side) -> Timestamp {
         .login
         .error
         .as_ref()
-        .and(probes.login.last_ok)
+        .and(last_served(probes))
         .map(|ok| ok.max(void) + hang.refusal);
     let next = pending.chain(refused).filter(|at| *at > turn.now()).min();
     next.unwrap_or(Timestamp::NEVER)
