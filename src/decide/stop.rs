@@ -16,6 +16,9 @@ pub(super) fn stop_cleanly(turn: &mut Turn<'_>) -> bool {
     {
         return false;
     }
+    if let Some(register) = &mut turn.memory.durable.register {
+        register.in_sync = None;
+    }
     if turn.memory.durable.pause.is_none() && turn.register().is_some() {
         let reason = "the daemon was stopped".into();
         turn.memory.durable.pause = Some(Pause {
@@ -23,9 +26,6 @@ pub(super) fn stop_cleanly(turn: &mut Turn<'_>) -> bool {
             reason,
             until_ms: None,
         });
-        if let Some(register) = &mut turn.memory.durable.register {
-            register.in_sync = None;
-        }
     }
     let stored = turn.facts.stored.as_ref().is_some_and(|stored| {
         stored.pause == turn.memory.durable.pause && stored.register == turn.memory.durable.register

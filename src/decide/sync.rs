@@ -6,7 +6,7 @@ use crate::model::action::{Action, ActionKind};
 use crate::model::finding::Kind;
 use crate::model::link::Receiver;
 use crate::model::member::Side;
-use crate::model::memory::Earning;
+use crate::model::memory::{Earning, Pause, PausedBy};
 use crate::model::process::ProcessState;
 use crate::model::server::ServerFact;
 use crate::model::time::Timestamp;
@@ -74,11 +74,8 @@ fn why_not(turn: &Turn<'_>, writer: Side, verdict: &Verdict) -> Option<String> {
     if durable.rejoin[reader].is_some() || durable.quarantine[reader].is_some() {
         return Some("it has not rejoined".into());
     }
-    if durable
-        .pause
-        .as_ref()
-        .is_some_and(|pause| pause.by == crate::model::memory::PausedBy::CleanStop)
-    {
+    let left_alone = |pause: &Pause| pause.by == PausedBy::CleanStop;
+    if turn.facts.stopping || durable.pause.as_ref().is_some_and(left_alone) {
         return Some("the daemon stops".into());
     }
     if let Some(look) = turn.server(reader) {
@@ -166,7 +163,9 @@ fn follow(turn: &mut Turn<'_>, writer: Side) {
             turn.memory.earning,
             Earning::Armed { .. } | Earning::Receiving { .. }
         );
-    if look.semi_sync.source_on && !wanted && turn.register_is_stored() {
+    // A late one of the two would undo what the other has brought about.
+    let arms = turn.work(Some(writer)).runs(ActionKind::ArmSource);
+    if look.semi_sync.source_on && !wanted && !arms && turn.register_is_stored() {
         turn.hurry = true;
         turn.act(Action::DisarmSource { side: writer });
     }
@@ -192,7 +191,7 @@ fn earn(turn: &mut Turn<'_>, writer: Side) {
         Earning::Armed { since } => prove(turn, writer, w, since),
         Earning::Receiving { position, read } => {
             turn.hurry = true;
-            let received = r.asked >= read && Turn::has(r).contains(&position);
+            let received = r.asked >= read && receives(r) && Turn::has(r).contains(&position);
             if received && is_armed(turn, &w.semi_sync) {
                 turn.memory.earning = Earning::No;
                 turn.memory.unproven = 0;
@@ -208,13 +207,19 @@ fn earn(turn: &mut Turn<'_>, writer: Side) {
     }
 }
 
+/// It is connected as a semi-sync replica: where the writer counts one, that one is the peer.
+fn receives(r: &ServerFact) -> bool {
+    let link = r.link.as_ref();
+    r.semi_sync.replica_on && link.is_some_and(|link| link.receiver == Receiver::Running)
+}
+
 fn begin(turn: &mut Turn<'_>, writer: Side, w: &ServerFact, r: &ServerFact) {
     let ready = r.link.as_ref().is_some_and(|link| {
-        let threads =
-            link.receiver == Receiver::Running && link.applier && link.applier_error.is_none();
+        let threads = receives(r) && link.applier && link.applier_error.is_none();
         threads && w.executed.subtract(&link.received).count() <= NEARLY_CAUGHT_UP
     });
     if ready
+        && turn.is_settled(writer, ActionKind::DisarmSource)
         && settings_allow(turn, writer, w, r)
         && is_fresh(turn, writer.peer())
         && turn.act(Action::ArmSource {
