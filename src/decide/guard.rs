@@ -8,6 +8,7 @@ use crate::model::policy::Automation;
 use crate::model::request::Guard;
 
 use super::flap;
+use super::loss;
 use super::strays::{strays, told};
 use super::turn::Turn;
 
@@ -122,11 +123,17 @@ fn lives(turn: &Turn<'_>, standby: Side) -> Guard {
 }
 
 fn in_sync(turn: &Turn<'_>, standby: Side) -> Guard {
-    let ok = is_in_sync(turn, standby);
-    let value = match turn
+    let writer = standby.peer();
+    let by_order = loss::may_acknowledge_by_order(turn, writer);
+    let ok = (is_in_sync(turn, standby) && !by_order) || loss::files_are_complete(turn, writer);
+    let named = turn
         .register()
-        .and_then(|register| register.in_sync.as_ref())
-    {
+        .and_then(|register| register.in_sync.as_ref());
+    let value = match named {
+        Some(life) if by_order => format!(
+            "process {} was, but the writer may have been stopped by order and then have acknowledged more",
+            life.pid
+        ),
         Some(life) => format!("process {} is", life.pid),
         None => "not proven complete".into(),
     };
@@ -134,7 +141,8 @@ fn in_sync(turn: &Turn<'_>, standby: Side) -> Guard {
         "InSync",
         ok,
         value,
-        "the standby's running process is recorded as complete",
+        "the standby's running process is recorded as complete, or the dead writer's files hold nothing \
+         that it lacks",
         "it earns this by itself once it has caught up; until then the writer is started again in place",
     )
 }
@@ -151,7 +159,7 @@ fn own_rows(turn: &Turn<'_>, standby: Side) -> Guard {
         strays.is_empty(),
         value,
         "no row changes of the reader's own",
-        "compare and undo them on the reader, or --accept own-rows to make them the truth",
+        "compare and undo them on the reader, or --accept-own-rows to make them the truth",
     )
 }
 

@@ -11,10 +11,12 @@ use crate::model::memory::Why;
 use crate::model::policy::{Automation, Durability, HookEvent};
 use crate::model::process::ProcessState;
 use crate::model::server::ServerFact;
+use crate::model::time::Timestamp;
 
 use super::death::{self, Verdict};
 use super::flap;
 use super::guard;
+use super::promote;
 use super::strays::{strays, told};
 use super::turn::Turn;
 
@@ -54,22 +56,16 @@ pub(super) fn answer(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) -> An
         turn.hurry = true;
         return Answer::Wait;
     };
+    if promote::is_silent(turn, standby, Timestamp::BOOT) {
+        return in_place(turn, writer, "the standby does not answer".into());
+    }
     if let Some(why) = unfit(turn, standby, look) {
         return in_place(turn, writer, why);
     }
     if let Some(why) = refused_by_hook(turn) {
         return in_place(turn, writer, why);
     }
-    let process = turn.process(writer);
-    let killed = turn.memory.durable.killed[writer].clone();
-    // A living process that only refuses may be stopping by order; one that hangs is not.
-    let by_order = process.is_some_and(|process| {
-        if dead {
-            death::may_have_ended_by_order(process, killed.as_ref())
-        } else {
-            process.stops_by_order
-        }
-    });
+    let by_order = may_acknowledge_by_order(turn, writer);
     if guard::is_in_sync(turn, standby) && !by_order {
         return Answer::Promote(describe(turn, writer, verdict));
     }
@@ -86,6 +82,19 @@ pub(super) fn answer(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) -> An
         ));
     }
     by_files(turn, writer, look, by_order)
+}
+
+/// The writer was or is being stopped by order, as far as anybody can tell: it may acknowledge what its
+/// standby has not got.
+pub(super) fn may_acknowledge_by_order(turn: &Turn<'_>, writer: Side) -> bool {
+    let killed = turn.memory.durable.killed[writer].as_ref();
+    turn.process(writer).is_some_and(|process| {
+        // A living process that only refuses may be stopping by order; one that hangs is not.
+        match process.lives() {
+            true => process.stops_by_order,
+            false => death::may_have_ended_by_order(process, killed),
+        }
+    })
 }
 
 fn describe(turn: &Turn<'_>, writer: Side, verdict: &Verdict) -> String {
@@ -194,28 +203,10 @@ fn within_max_lag(turn: &Turn<'_>, standby: Side, look: &ServerFact) -> bool {
 
 /// The file rule: the dead server's own files tell whether the standby lacks anything.
 fn by_files(turn: &mut Turn<'_>, writer: Side, look: &ServerFact, by_order: bool) -> Answer {
-    let Some(process) = turn.process(writer) else {
-        return Answer::Wait;
-    };
-    let Some(life) = process.incarnation.clone() else {
-        return in_place(turn, writer, "nothing is known of its last life".into());
-    };
-    if process.state != ProcessState::Gone {
-        // It may still be writing out what it has.
-        return Answer::Wait;
-    }
-    if look
-        .link
-        .as_ref()
-        .is_some_and(|link| link.receiver == Receiver::Running)
-    {
-        // It may still be reading what the dead server sent.
-        turn.hurry = true;
-        return Answer::Wait;
-    }
-    let known = applicable(turn, look);
-    match walked(turn, writer, &life, &known) {
-        Some(Ok(lacking)) if lacking.is_empty() => {
+    match compare(turn, writer, look) {
+        Files::Unknown => Answer::Wait,
+        Files::NoLife => in_place(turn, writer, "nothing is known of its last life".into()),
+        Files::Complete => {
             let how = if by_order {
                 "stopped by order"
             } else {
@@ -225,7 +216,7 @@ fn by_files(turn: &mut Turn<'_>, writer: Side, look: &ServerFact, by_order: bool
                 "the writer ended ({how}) and its files hold nothing that the standby lacks"
             ))
         }
-        Some(Ok(lacking)) => in_place(
+        Files::Lacking(lacking) => in_place(
             turn,
             writer,
             format!(
@@ -233,11 +224,52 @@ fn by_files(turn: &mut Turn<'_>, writer: Side, look: &ServerFact, by_order: bool
                 lacking.count()
             ),
         ),
-        Some(Err(why)) => in_place(
+        Files::Failed(why) => in_place(
             turn,
             writer,
             format!("its files could not be compared: {why}"),
         ),
+    }
+}
+
+/// What a dead writer's files say of its standby.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Files {
+    /// They are being compared, or cannot be yet.
+    Unknown,
+    /// Nobody knows which life wrote them last.
+    NoLife,
+    /// The standby has all of it.
+    Complete,
+    /// The standby lacks these.
+    Lacking(GtidSet),
+    /// They cannot be compared.
+    Failed(String),
+}
+
+/// Compares the dead writer's files with what its living standby has; the walk is planned where it is
+/// still to be made.
+fn compare(turn: &mut Turn<'_>, writer: Side, look: &ServerFact) -> Files {
+    let Some(process) = turn.process(writer) else {
+        return Files::Unknown;
+    };
+    let Some(life) = process.incarnation.clone() else {
+        return Files::NoLife;
+    };
+    if process.state != ProcessState::Gone {
+        // It may still be writing out what it has.
+        return Files::Unknown;
+    }
+    if receives(look) {
+        // It may still be reading what the dead server sent.
+        turn.hurry = true;
+        return Files::Unknown;
+    }
+    let known = applicable(turn, look);
+    match walked(turn, writer, &life, &known) {
+        Some(Ok(lacking)) if lacking.is_empty() => Files::Complete,
+        Some(Ok(lacking)) => Files::Lacking(lacking),
+        Some(Err(why)) => Files::Failed(why),
         None => {
             turn.hurry = true;
             turn.find_at(
@@ -250,9 +282,36 @@ fn by_files(turn: &mut Turn<'_>, writer: Side, look: &ServerFact, by_order: bool
                 life,
                 known,
             });
-            Answer::Wait
+            Files::Unknown
         }
     }
+}
+
+/// While the pair holds, an operator who may order a failover is told what the dead writer's files say.
+pub(super) fn ask_files(turn: &mut Turn<'_>, writer: Side) {
+    if let Some(look) = turn.server(writer.peer()) {
+        compare(turn, writer, look);
+    }
+}
+
+/// The dead writer's files were compared, and hold nothing that the standby lacks.
+pub(super) fn files_are_complete(turn: &Turn<'_>, writer: Side) -> bool {
+    let (Some(process), Some(look)) = (turn.process(writer), turn.server(writer.peer())) else {
+        return false;
+    };
+    let Some(life) = &process.incarnation else {
+        return false;
+    };
+    let known = applicable(turn, look);
+    let lacking = walked(turn, writer, life, &known);
+    process.state == ProcessState::Gone
+        && !receives(look)
+        && matches!(lacking, Some(Ok(lacking)) if lacking.is_empty())
+}
+
+fn receives(look: &ServerFact) -> bool {
+    let link = look.link.as_ref();
+    link.is_some_and(|link| link.receiver == Receiver::Running)
 }
 
 /// What the standby has, counting what it only received where that can still be applied.

@@ -12,6 +12,7 @@ use crate::model::memory::{Promotion, Rejoin};
 use crate::model::policy::HookEvent;
 use crate::model::process::ProcessState;
 use crate::model::server::ServerFact;
+use crate::model::time::Timestamp;
 
 use super::death;
 use super::guard;
@@ -20,6 +21,9 @@ use super::turn::Turn;
 /// A fenced process that still waits in the kernel after this long is taken as fenced: SIGKILL is
 /// pending, so it will never execute another statement.
 const UNINTERRUPTIBLE: Duration = Duration::from_millis(300);
+
+/// A standby that has not answered for this long does not take over.
+const SILENCE: Duration = Duration::from_secs(3);
 
 /// What a promotion has come to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,21 +37,31 @@ pub(super) enum Progress {
 }
 
 /// Plans the next steps.
-pub(super) fn steps(turn: &mut Turn<'_>, promotion: &Promotion) -> Progress {
+pub(super) fn steps(turn: &mut Turn<'_>, promotion: &mut Promotion) -> Progress {
     let (to, old) = (promotion.to, promotion.to.peer());
     turn.op = Some(promotion.op);
     turn.hurry = true;
     if turn.is_dead(to) {
         return Progress::Failed(format!("{} died as well", turn.policy.name(to)));
     }
+    // Before the fence: a hook that refuses leaves a writer that only hangs as it is.
+    if let Some(failed) = gating_hook(turn, HookEvent::PreFailover, old, to, promotion.since) {
+        return failed;
+    }
     if !fenced(turn, old) {
         return Progress::Going;
+    }
+    let fenced = *promotion.fenced.get_or_insert(turn.facts.now);
+    if is_silent(turn, to, fenced) {
+        return Progress::Failed(format!("{} does not answer", turn.policy.name(to)));
     }
     let Some(look) = turn.server(to) else {
         return Progress::Going;
     };
-    if let Some(failed) = gating_hook(turn, HookEvent::PreFailover, old, to, promotion.since) {
-        return failed;
+    if look.asked < fenced {
+        // What it shows may have changed until the old writer's last moment.
+        stop_receiving(turn, to, look);
+        return Progress::Going;
     }
     if look.semi_sync.source_on {
         // Left on, it would make the applier wait for the dead writer's acknowledgement.
@@ -77,6 +91,24 @@ pub(super) fn steps(turn: &mut Turn<'_>, promotion: &Promotion) -> Progress {
     }
 }
 
+/// The standby has answered nothing for so long that its own server is the better hope.
+pub(super) fn is_silent(turn: &mut Turn<'_>, to: Side, since: Timestamp) -> bool {
+    let answered = turn.server(to).map_or(since, |look| look.asked.max(since));
+    turn.wake(answered + SILENCE);
+    turn.now().since(answered) >= SILENCE
+}
+
+/// What is sure to be wanted, whatever the next look shows: nothing more of the old writer is received.
+fn stop_receiving(turn: &mut Turn<'_>, to: Side, look: &ServerFact) {
+    let applies = look
+        .link
+        .as_ref()
+        .is_some_and(|link| link.applier && !receiver_gone(turn, to, link));
+    if applies {
+        turn.act(Action::StopReceiver { side: to });
+    }
+}
+
 /// The old writer can execute nothing more.
 fn fenced(turn: &mut Turn<'_>, old: Side) -> bool {
     let Some(process) = turn.process(old) else {
@@ -87,7 +119,7 @@ fn fenced(turn: &mut Turn<'_>, old: Side) -> bool {
     };
     let killed = turn
         .work(Some(old))
-        .done_since(ActionKind::Kill, crate::model::time::Timestamp::BOOT);
+        .done_since(ActionKind::Kill, Timestamp::BOOT);
     let killed = killed.filter(
         |done| matches!(&done.action, Action::Kill { life: target, .. } if *target == life),
     );
@@ -107,7 +139,7 @@ pub(super) fn gating_hook(
     event: HookEvent,
     from: Side,
     to: Side,
-    since: crate::model::time::Timestamp,
+    since: Timestamp,
 ) -> Option<Progress> {
     if !turn.policy.gating_hooks.contains(&event) {
         return None;
@@ -221,6 +253,9 @@ fn move_register(turn: &mut Turn<'_>, promotion: &Promotion, look: &ServerFact) 
         known: look.executed.clone(),
     });
     turn.memory.durable.line[old] = turn.made_by(old, &look.executed);
+    // What kept it apart from the old writer became the truth: by the open rule, or accepted by an operator.
+    turn.memory.durable.rejoin[to] = None;
+    turn.memory.durable.quarantine[to] = None;
     turn.move_register(
         register.promoted(to),
         promotion.op,

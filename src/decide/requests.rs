@@ -234,7 +234,7 @@ fn failover(turn: &mut Turn<'_>, to: Side, accept_loss: bool) -> Result<Granted,
     if !(guard::all_hold(&guards) || (accept_loss && lives)) {
         return refused(
             format!(
-                "{name} is not proven to have everything; --accept-data-loss promotes it all the same"
+                "{name} is not proven to have everything; --accept-loss promotes it all the same"
             ),
             guards,
         );
@@ -247,6 +247,7 @@ fn failover(turn: &mut Turn<'_>, to: Side, accept_loss: bool) -> Result<Granted,
         since: turn.now(),
         why,
         accept_loss,
+        fenced: None,
     });
     if !writer::go(turn, Event::WriterLost, Some(state)) {
         return refused("another operation is under way", Vec::new());

@@ -24,6 +24,9 @@ use super::{
 /// How long the pair must have been healthy before a failing disk moves the writer.
 const HEALTHY_FOR: Duration = Duration::from_secs(5);
 
+/// An operation waits this long for the endpoint once the register has moved.
+const ENDPOINT_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Moves the machine and plans what its state asks for. Returns whether the daemon may exit.
 pub(super) fn steps(turn: &mut Turn<'_>) -> bool {
     let mut restart_writer = false;
@@ -31,7 +34,7 @@ pub(super) fn steps(turn: &mut Turn<'_>) -> bool {
         State::Settling { since } => settling(turn, since),
         State::Serving | State::Holding { .. } | State::Paused => restart_writer = serving(turn),
         State::Switching(switch) => switching(turn, switch),
-        State::Promoting(promotion) => promoting(turn, &promotion),
+        State::Promoting(promotion) => promoting(turn, promotion),
     }
     instance::steps(turn, restart_writer);
     if let State::Holding { why, since } = turn.memory.state.clone() {
@@ -73,6 +76,7 @@ fn holding(turn: &mut Turn<'_>, why: &Why, since: Timestamp) {
         Some(writer) if turn.is_dead(writer) => writer.peer(),
         _ => return,
     };
+    loss::ask_files(turn, standby.peer());
     let work = turn.work(Some(standby));
     if work.done_since(ActionKind::SaveRelay, since).is_none() {
         turn.act(Action::SaveRelay { side: standby });
@@ -165,6 +169,7 @@ fn promote_now(turn: &mut Turn<'_>, to: Side, why: String) -> bool {
         since: turn.now(),
         why,
         accept_loss: false,
+        fenced: None,
     };
     go(
         turn,
@@ -173,13 +178,15 @@ fn promote_now(turn: &mut Turn<'_>, to: Side, why: String) -> bool {
     );
     turn.op = Some(op);
     hooks::queue(turn, HookEvent::PreFailover, Some(to.peer()), to);
-    promoting(turn, &promotion);
+    promoting(turn, promotion);
     false
 }
 
-fn promoting(turn: &mut Turn<'_>, promotion: &Promotion) {
+fn promoting(turn: &mut Turn<'_>, mut promotion: Promotion) {
     if turn.memory.writer() != Some(promotion.to) {
-        let failed = match promote::steps(turn, promotion) {
+        let progress = promote::steps(turn, &mut promotion);
+        turn.memory.state = State::Promoting(promotion.clone());
+        let failed = match progress {
             Progress::Going | Progress::Moved => return,
             Progress::Failed(why) => why,
         };
@@ -250,15 +257,24 @@ fn open_and_point(turn: &mut Turn<'_>, op: OpId, to: Side, hook: HookEvent) {
         return;
     }
     endpoint::steps(turn, to);
-    if serve::is_open(turn, to) && endpoint::leads_to(turn, to) {
+    // An endpoint that cannot be moved must not keep the pair from all else that it needs.
+    let led = endpoint::leads_to(turn, to);
+    let waited_enough = turn.memory.moved_at + ENDPOINT_PATIENCE;
+    turn.wake(waited_enough);
+    if serve::is_open(turn, to) && (led || turn.now() >= waited_enough) {
         if turn.is_dead(to.peer()) {
             turn.act(Action::DestroyClients { side: to.peer() });
         }
         hooks::queue(turn, hook, Some(to.peer()), to);
         serve::begin_sweep(turn);
         turn.memory.durable.holds[to] = Default::default();
+        let but = if led {
+            ""
+        } else {
+            "; the endpoint does not lead there yet"
+        };
         let text = format!(
-            "{} is the writer since epoch {}",
+            "{} is the writer since epoch {}{but}",
             turn.policy.name(to),
             turn.epoch()
         );
@@ -279,9 +295,10 @@ fn plan_moves(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) {
         return;
     }
     let since = *turn.memory.healthy_since.get_or_insert(turn.facts.now);
-    let disk_fails = turn.member(writer).probes.disk.error.is_some()
-        && turn.member(reader).probes.disk.error.is_none();
-    let (wait, why) = if disk_fails {
+    if turn.member(reader).probes.disk.error.is_some() {
+        return;
+    }
+    let (wait, why) = if turn.member(writer).probes.disk.error.is_some() {
         (HEALTHY_FOR, "the writer's disk fails")
     } else if turn.policy.prefer == Some(reader) {
         (

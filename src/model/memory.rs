@@ -283,6 +283,8 @@ pub struct Promotion {
     pub why: String,
     /// An operator accepted that what the standby lacks is lost.
     pub accept_loss: bool,
+    /// Since when the old writer has been known to execute nothing more.
+    pub fenced: Option<Timestamp>,
 }
 
 /// A hook that is to be run once.

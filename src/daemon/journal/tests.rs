@@ -75,6 +75,7 @@ fn promoting() -> State {
         since: at(9_000),
         why: "the writer's process ended".to_owned(),
         accept_loss: false,
+        fenced: None,
     })
 }
 
