@@ -19,6 +19,8 @@ use super::turn::Turn;
 /// A life this long ends the count of starts in a row.
 const GOOD_LIFE: Duration = Duration::from_secs(30);
 
+/// An applier that can go on has been started again within this time.
+const APPLIER_TRIES: Duration = Duration::from_secs(1);
 /// A receiver that is let in again has come within this time.
 const RECEIVER_TRIES: Duration = Duration::from_secs(10);
 
@@ -193,7 +195,8 @@ fn accounts(turn: &mut Turn<'_>, side: Side) {
     }
 }
 
-/// What the newest look was told; or, since it was last made, an action, a probe, the peer's receiver.
+/// What the newest look was told; or, since it was last made, an action, a probe,
+/// its applier, the peer's receiver.
 fn lacks(turn: &Turn<'_>, side: Side) -> Option<String> {
     let member = turn.member(side);
     let named = |error: &ProbeError| {
@@ -219,7 +222,16 @@ fn lacks(turn: &Turn<'_>, side: Side) -> Option<String> {
     };
     by_action
         .or_else(by_probe)
+        .or_else(|| by_applier(turn, side, made))
         .or_else(|| by_peer(turn, side, since))
+}
+
+/// Its applier found a table of ours missing: a drop at the writer was replicated.
+fn by_applier(turn: &Turn<'_>, side: Side, made: Timestamp) -> Option<String> {
+    let look = turn.server_since(side, made + APPLIER_TRIES)?;
+    let error = look.link.as_ref()?.applier_error.as_ref()?;
+    let ours = lacks_ours(error.errno) && error.text.contains("'dualmasterd");
+    ours.then(|| error.text.clone())
 }
 
 /// The peer's receiver was not let in here. It asks again every second, so a repair gets some time.

@@ -1,5 +1,6 @@
 //! Scenarios by theme. Those of one theme share a pair, one after the other, for each family.
 
+mod attack;
 mod binlogs;
 mod configuration;
 mod cuts;
@@ -38,6 +39,11 @@ macro_rules! themes {
 }
 
 themes! {
+    attack: Setup::new =>
+        attack::sockets_deleted,
+        attack::manager_locked_at_the_reader,
+        attack::heartbeats_dropped,
+        attack::control_socket_deleted;
     faults: Setup::new =>
         faults::fresh_pair,
         faults::writer_killed,
