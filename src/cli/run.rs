@@ -35,9 +35,11 @@ pub fn run(ctl: &Ctl, terminal: &mut Terminal<'_>) -> Exit {
         Ok(exit) => exit,
         Err(error) => {
             if ctl.format == Format::Json {
-                let code = match error.exit() {
-                    Exit::Denied => Failure::Denied,
-                    _ => Failure::Unavailable,
+                let denied = error.exit() == Exit::Denied;
+                let code = if denied {
+                    Failure::Denied
+                } else {
+                    Failure::Unavailable
                 };
                 let text = chain(&error);
                 show_json(&Answer::Failed { code, text }, terminal);
