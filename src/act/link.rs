@@ -9,8 +9,9 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::handle::{LIMIT, ServerHandle};
+use super::position;
 use crate::model::action::{ActionError, Brought};
-use crate::model::gtid::{Gtid, GtidSet};
+use crate::model::gtid::GtidSet;
 use crate::model::link::{LinkStatus, Receiver};
 use crate::mysql::cells::{number, text};
 use crate::mysql::dialect::Can;
@@ -25,9 +26,6 @@ const STOPPED: Duration = Duration::from_secs(6);
 /// What was received may take this long to be applied before a link is pointed anew.
 const DRAINED: Duration = Duration::from_secs(3);
 
-/// The peer may take this long to execute what a receiver's position names.
-const PEER_EXECUTES: Duration = Duration::from_secs(2);
-
 /// MySQL's STOP of the applier hangs for 60 s behind half a transaction; after this its threads
 /// are killed.
 const APPLIER_PATIENCE: Duration = Duration::from_millis(500);
@@ -36,8 +34,8 @@ const APPLIER_PATIENCE: Duration = Duration::from_millis(500);
 const LOGIN_ERRORS: [u32; 6] = [1045, 1862, 3118, 2061, 13120, 1698];
 
 /// A link with what its server has executed.
-struct Seen {
-    executed: GtidSet,
+pub(super) struct Seen {
+    pub(super) executed: GtidSet,
     link: Option<LinkStatus>,
     user: String,
     tls_ca: String,
@@ -56,7 +54,7 @@ impl Seen {
             .is_some_and(|link| link.receiver != Receiver::Stopped)
     }
 
-    fn applies(&self) -> bool {
+    pub(super) fn applies(&self) -> bool {
         self.link.as_ref().is_some_and(|link| link.applier)
     }
 
@@ -67,7 +65,12 @@ impl Seen {
 
     /// Promise 3: refuses what would delete relay logs that hold the only copy.
     fn must_be_drained(&self, what: &str) -> Result<(), ActionError> {
-        let unapplied = self.unapplied();
+        self.must_be_drained_but(&GtidSet::new(), what)
+    }
+
+    /// The same, where the relay logs' copy of `expendable` is not the only one.
+    fn must_be_drained_but(&self, expendable: &GtidSet, what: &str) -> Result<(), ActionError> {
+        let unapplied = self.unapplied().subtract(expendable);
         match unapplied.is_empty() {
             true => Ok(()),
             false => Err(ActionError::Refused(format!(
@@ -81,18 +84,21 @@ impl Seen {
 
 /// Points the link at the member's peer by GTID. Options of an existing link that are not ours
 /// (delay, filters, other TLS options) keep their values. Threads that run are stopped, once
-/// everything received is applied; they are not started.
+/// everything received is applied or `expendable`; they are not started.
 ///
 /// # Errors
-/// Refused while something received is unapplied and cannot be applied; or the server cannot be reached.
-pub async fn point(handle: &ServerHandle) -> Result<Brought, ActionError> {
+/// Refused while something received is neither applied nor expendable and cannot be applied; or the
+/// server cannot be reached.
+pub async fn point(handle: &ServerHandle, expendable: &GtidSet) -> Result<Brought, ActionError> {
+    let _alone = handle.one_start().await;
     let mut session = handle.session().await?;
     let mut seen = look(&mut session).await?;
-    if leads_to_peer(handle, &seen) && (!seen.stopped() || session.dialect().demote().is_none()) {
+    let deletes = session.dialect().start_deletes_relay_logs();
+    if leads_to_peer(handle, &seen) && (!seen.stopped() || !deletes) {
         return Ok(Brought::Nothing);
     }
     if seen.receives() {
-        stop_receiver(handle).await?;
+        stop_receiver_but(handle, expendable).await?;
     }
     let deadline = Instant::now() + DRAINED;
     while seen.applies() && !seen.unapplied().is_empty() && Instant::now() < deadline {
@@ -100,27 +106,26 @@ pub async fn point(handle: &ServerHandle) -> Result<Brought, ActionError> {
         seen = look(&mut session).await?;
     }
     seen = look(&mut session).await?;
-    seen.must_be_drained("pointing the link anew")?;
+    seen.must_be_drained_but(expendable, "pointing the link anew")?;
     if seen.applies() {
         stop_applier(handle).await?;
         seen = look(&mut session).await?;
-        seen.must_be_drained("pointing the link anew")?;
+        seen.must_be_drained_but(expendable, "pointing the link anew")?;
     }
+    let dialect = session.dialect();
     let target = handle.target();
     let password = target.secrets.of(Account::Replicate).unwrap_or_default();
-    let wrote = !seen.executed.is_empty();
-    let sql = session.dialect().point(target, password, wrote);
-    session.run(&sql, LIMIT).await?;
+    session.run(&dialect.point(target, password), LIMIT).await?;
+    position::complete(&mut session).await?;
     Ok(Brought::Nothing)
 }
 
 /// Starts the receiver. On MariaDB, where both threads are stopped, its position is first made to
-/// include what the server wrote itself, and the peer must have executed that: a peer that lags
-/// would answer "GTID not in the binlog" (1236), and the receiver would stop for good.
+/// include what the server has executed, and the peer must have that.
 ///
 /// # Errors
 /// Refused where that would delete unapplied relay logs; failed where the peer lacks the position
-/// for 2 s, or no link is configured.
+/// and does not get ahead, or no link is configured.
 pub async fn start_receiver(
     handle: &ServerHandle,
     peer: &ServerHandle,
@@ -133,48 +138,13 @@ pub async fn start_receiver(
         return Ok(Brought::Nothing);
     }
     let dialect = session.dialect();
-    if seen.stopped()
-        && let Some(demote) = dialect.demote()
-    {
+    if seen.stopped() && dialect.start_deletes_relay_logs() {
         seen.must_be_drained("starting the receiver while both threads are stopped")?;
-        if !seen.executed.is_empty() {
-            session.run(demote, LIMIT).await?;
-            wait_for_peer(&mut session, peer).await?;
-        }
+        position::complete(&mut session).await?;
+        position::wait_for_peer(&mut session, peer).await?;
     }
     session.run(&dialect.start(Thread::Receiver), LIMIT).await?;
     Ok(Brought::Nothing)
-}
-
-/// Waits until the peer has executed the transactions that this server's receiver will name.
-async fn wait_for_peer(session: &mut Session, peer: &ServerHandle) -> Result<(), ActionError> {
-    let rows = session
-        .rows("SELECT @@global.gtid_slave_pos AS position", LIMIT)
-        .await?;
-    let position = rows
-        .first()
-        .and_then(|row| text(row, &["position"]))
-        .unwrap_or_default();
-    let last: Vec<Gtid> = position
-        .split(',')
-        .filter_map(|gtid| gtid.parse().ok())
-        .collect();
-    let deadline = Instant::now() + PEER_EXECUTES;
-    let mut other = peer.session().await?;
-    loop {
-        let executed = look(&mut other).await?.executed;
-        if last.iter().all(|gtid| executed.contains_gtid(gtid)) {
-            return Ok(());
-        }
-        if Instant::now() >= deadline {
-            return Err(ActionError::Failed(format!(
-                "the receiver would ask for what follows {position}, and {} has executed only \
-                 {executed}",
-                peer.target().name
-            )));
-        }
-        sleep(Duration::from_millis(5)).await;
-    }
 }
 
 /// Stops the receiver: ended when it is seen not running, not when the STOP returns, which on
@@ -184,13 +154,23 @@ async fn wait_for_peer(session: &mut Session, peer: &ServerHandle) -> Result<(),
 /// Refused on MariaDB where the applier is stopped over unapplied relay logs; or it still runs
 /// after 6 s.
 pub async fn stop_receiver(handle: &ServerHandle) -> Result<Brought, ActionError> {
+    stop_receiver_but(handle, &GtidSet::new()).await
+}
+
+async fn stop_receiver_but(
+    handle: &ServerHandle,
+    expendable: &GtidSet,
+) -> Result<Brought, ActionError> {
     let mut session = handle.session().await?;
     let seen = look(&mut session).await?;
     if !seen.receives() {
         return Ok(Brought::Nothing);
     }
-    if session.dialect().demote().is_some() && !seen.applies() {
-        seen.must_be_drained("stopping the receiver while the applier is stopped")?;
+    if session.dialect().start_deletes_relay_logs() && !seen.applies() {
+        seen.must_be_drained_but(
+            expendable,
+            "stopping the receiver while the applier is stopped",
+        )?;
     }
     let mut stopper = handle.session().await?.keep();
     let dialect = stopper.dialect();
@@ -214,8 +194,7 @@ pub async fn stop_receiver(handle: &ServerHandle) -> Result<Brought, ActionError
 }
 
 /// Starts the applier. On MariaDB, where both threads are stopped, its position is first made to
-/// include what the server has executed: after a crash it can lack a statement that is in the binary
-/// log already, and the applier would stop at it (1950).
+/// include what the server has executed.
 ///
 /// # Errors
 /// Refused on MariaDB where both threads are stopped over unapplied relay logs, or no link is configured.
@@ -228,13 +207,9 @@ pub async fn start_applier(handle: &ServerHandle) -> Result<Brought, ActionError
         return Ok(Brought::Nothing);
     }
     let dialect = session.dialect();
-    if seen.stopped()
-        && let Some(demote) = dialect.demote()
-    {
+    if seen.stopped() && dialect.start_deletes_relay_logs() {
         seen.must_be_drained("starting the applier while both threads are stopped")?;
-        if !seen.executed.is_empty() {
-            session.run(demote, LIMIT).await?;
-        }
+        position::complete(&mut session).await?;
     }
     session.run(&dialect.start(Thread::Applier), LIMIT).await?;
     Ok(Brought::Nothing)
@@ -323,7 +298,8 @@ async fn wait_stopped(
     }
 }
 
-async fn look(session: &mut Session) -> Result<Seen, ActionError> {
+/// The link as it is now.
+pub(super) async fn look(session: &mut Session) -> Result<Seen, ActionError> {
     let dialect = session.dialect();
     // The executed set first: what is executed between the two was received before.
     let executed = match dialect {
@@ -371,6 +347,7 @@ fn leads_to_peer(handle: &ServerHandle, seen: &Seen) -> bool {
             link.source_host == peer.host
                 && link.source_port == peer.port
                 && link.by_gtid
+                && !link.repeats()
                 && !link.receiver_error.as_ref().is_some_and(refused)
         })
 }

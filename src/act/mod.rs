@@ -12,6 +12,7 @@ pub mod handle;
 pub mod hook;
 pub mod instance;
 pub mod link;
+mod position;
 pub mod semi_sync;
 pub mod server;
 pub mod sessions;
@@ -151,7 +152,9 @@ impl Hands {
             Action::SetAckTimeout { side, timeout_ms } => {
                 semi_sync::set_ack_timeout(&self.servers[*side], *timeout_ms).await
             }
-            Action::Point { side } => link::point(&self.servers[*side]).await,
+            Action::Point { side, expendable } => {
+                link::point(&self.servers[*side], expendable).await
+            }
             Action::StartReceiver { side } => {
                 link::start_receiver(&self.servers[*side], &self.servers[side.peer()]).await
             }

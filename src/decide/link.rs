@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::model::action::{Action, ActionKind};
 use crate::model::finding::Kind;
+use crate::model::gtid::GtidSet;
 use crate::model::link::{LinkStatus, Receiver};
 use crate::model::member::Side;
 use crate::model::policy::HookEvent;
@@ -59,7 +60,8 @@ fn keep(turn: &mut Turn<'_>, side: Side, look: &ServerFact, gated: bool) {
     let peer = &turn.policy.members[side.peer()];
     let Some(link) = &look.link else {
         turn.find_at(side, Kind::LinkMissing, "no link is configured");
-        turn.act(Action::Point { side });
+        let expendable = GtidSet::new();
+        turn.act(Action::Point { side, expendable });
         return;
     };
     if !link.by_gtid || link.source_port != peer.port || link.source_host != peer.host {
@@ -92,8 +94,12 @@ fn is_kept_off(turn: &mut Turn<'_>, side: Side) -> bool {
 /// Every change with both threads stopped throws the relay log away: only where nothing is lost by it.
 fn repoint(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatus) {
     let unapplied = link.received.subtract(&look.executed);
+    let point = Action::Point {
+        side,
+        expendable: unapplied.clone(),
+    };
     if unapplied.is_empty() {
-        turn.act(Action::Point { side });
+        turn.act(point);
         return;
     }
     let Some(peer) = turn.server_since(side.peer(), look.at) else {
@@ -105,7 +111,7 @@ fn repoint(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatus
         return;
     }
     if peer.executed.contains(&unapplied) || turn.relay_is_saved(side, look) {
-        turn.act(Action::Point { side });
+        turn.act(point);
     }
 }
 
@@ -158,7 +164,7 @@ fn receiver(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatu
         return;
     }
     // What was only received comes again from the living peer.
-    if turn.loses_relay_log(look) {
+    if turn.fetches_anew(side, look) {
         repoint(turn, side, look, link);
     } else {
         let error = link.receiver_error.is_some();
@@ -181,7 +187,12 @@ fn applier(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatus
         }
         return;
     }
-    if !turn.loses_relay_log(look) && turn.is_settled(side, ActionKind::StopReceiver) {
+    if turn.fetches_anew(side, look) {
+        // With both threads stopped the receiver's part has planned it.
+        if link.receiver != Receiver::Stopped {
+            repoint(turn, side, look, link);
+        }
+    } else if turn.is_settled(side, ActionKind::StopReceiver) {
         let error = link.applier_error.is_some();
         start(turn, Action::StartApplier { side }, error);
     }

@@ -82,7 +82,7 @@ fn why_not(turn: &Turn<'_>, writer: Side, verdict: &Verdict) -> Option<String> {
         if look.link.is_none() {
             return Some("it has no link".into());
         }
-        if turn.loses_relay_log(look) {
+        if turn.fetches_anew(reader, look) {
             return Some("its relay log is fetched anew".into());
         }
     }

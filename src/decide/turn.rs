@@ -135,6 +135,17 @@ impl<'a> Turn<'a> {
             })
     }
 
+    /// What this member has received and not executed has to come again: a start would throw it away, or
+    /// the applier stands before what the member has executed already, as its peer has.
+    pub(super) fn fetches_anew(&self, side: Side, look: &ServerFact) -> bool {
+        let repeats = look.link.as_ref().is_some_and(LinkStatus::repeats);
+        self.loses_relay_log(look)
+            || repeats
+                && self
+                    .server_since(side.peer(), look.at)
+                    .is_some_and(|peer| peer.executed.contains(&look.executed))
+    }
+
     pub(super) fn is_lossless(&self) -> bool {
         self.policy.durability == Durability::Lossless
     }

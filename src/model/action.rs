@@ -85,14 +85,11 @@ pub enum Action {
     /// Lower or raise the semi-sync timeout of a source that is on.
     SetAckTimeout { side: Side, timeout_ms: u64 },
     /// Point the replica at its peer by GTID, keeping every other option of the link.
-    /// Only when nothing is lost by it: both threads are stopped for it, and relay logs are thrown away.
-    ///
-    /// On MariaDB a closed member asks from its own newest transaction (`MASTER_DEMOTE_TO_SLAVE`). An open
-    /// one is ahead of its peer, which refuses a position that it has not got (1236): it asks from the
-    /// peer's newest transaction.
-    Point { side: Side },
-    /// Start the receiver; on MariaDB points anew first, as [`Action::Point`] does, where both threads
-    /// are stopped.
+    /// Both threads are stopped for it, and relay logs are thrown away: refused where something in them is
+    /// neither executed nor `expendable`, which is what the living peer has or what was copied aside.
+    Point { side: Side, expendable: GtidSet },
+    /// Start the receiver. On MariaDB with both threads stopped its position is first made to include
+    /// what the member has executed, and the peer is waited for, which must have that.
     StartReceiver { side: Side },
     /// Stop the receiver.
     StopReceiver { side: Side },
@@ -171,7 +168,7 @@ impl Action {
             | Self::ArmSource { side, .. }
             | Self::DisarmSource { side }
             | Self::SetAckTimeout { side, .. }
-            | Self::Point { side }
+            | Self::Point { side, .. }
             | Self::StartReceiver { side }
             | Self::StopReceiver { side }
             | Self::StartApplier { side }

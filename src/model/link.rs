@@ -50,3 +50,15 @@ pub struct LinkStatus {
     /// Server-reported lag in seconds, where it knows one.
     pub seconds_behind: Option<u64>,
 }
+
+/// MariaDB in strict mode: what comes next in the relay log is not newer than the binary log.
+const OUT_OF_ORDER: u32 = 1950;
+
+impl LinkStatus {
+    /// The applier stopped at a transaction that the server has executed already, or that crosses one of
+    /// its own. Starting it again comes to the same transaction again.
+    pub fn repeats(&self) -> bool {
+        let error = self.applier_error.as_ref();
+        !self.applier && error.is_some_and(|error| error.errno == OUT_OF_ORDER)
+    }
+}

@@ -16,6 +16,9 @@ const KILLED: u32 = 1756;
 /// its applier ran into.
 const CUT_SHORT: u32 = 13121;
 
+/// Events of a log file begin after its magic number.
+const LOG_HEAD: u64 = 4;
+
 /// Reads a GTID set of the server's family.
 ///
 /// # Errors
@@ -52,8 +55,13 @@ pub fn link(
             (received, on(row, &["Auto_Position"]), false)
         }
         Dialect::Mariadb(_) => {
-            let position = text(row, &["Gtid_IO_Pos"]).unwrap_or_default();
-            let received = mariadb_received(server, &position, executed)?;
+            let both_stopped = receiver == Receiver::Stopped && !applier;
+            let received = if both_stopped && relay_log_is_new(row) {
+                executed.clone()
+            } else {
+                let position = text(row, &["Gtid_IO_Pos"]).unwrap_or_default();
+                mariadb_received(server, &position, executed)?
+            };
             let by_gtid = text(row, &["Using_Gtid"]).is_some_and(|how| how != "No");
             let half = receiver == Receiver::Stopped
                 && applier
@@ -182,10 +190,24 @@ fn mariadb_received(server: &str, position: &str, executed: &GtidSet) -> Result<
 /// The receiver stopped in the middle of a group: bytes were fetched that belong to no whole
 /// transaction, so the applier stands before them for ever.
 fn fetched_beyond_executed(row: &Row) -> bool {
-    let fetched: Option<u64> = number(row, &["Read_Master_Log_Pos"]);
-    let executed: Option<u64> = number(row, &["Exec_Master_Log_Pos"]);
+    fetched_and_executed(row).is_some_and(|(fetched, executed)| fetched > executed)
+}
+
+/// A CHANGE MASTER deleted the relay logs and nothing was fetched since. `Gtid_IO_Pos` goes on naming what
+/// was in the old ones until a thread starts.
+fn relay_log_is_new(row: &Row) -> bool {
+    let at_its_head = number(row, &["Relay_Log_Pos"]).is_some_and(|at: u64| at <= LOG_HEAD);
+    // Where the source was named as well, one is shown as 4 and the other as 0.
+    let nothing = |(fetched, executed): (u64, u64)| fetched == executed.max(LOG_HEAD);
+    at_its_head && fetched_and_executed(row).is_some_and(nothing)
+}
+
+/// Positions in the source's binary log, where both are in the same file.
+fn fetched_and_executed(row: &Row) -> Option<(u64, u64)> {
     let same_file = text(row, &["Master_Log_File"]) == text(row, &["Relay_Master_Log_File"]);
-    same_file && matches!((fetched, executed), (Some(f), Some(e)) if f > e)
+    let fetched = number(row, &["Read_Master_Log_Pos"])?;
+    let executed = number(row, &["Exec_Master_Log_Pos"])?;
+    same_file.then_some((fetched, executed))
 }
 
 fn receiver(word: &str) -> Receiver {

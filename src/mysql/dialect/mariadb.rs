@@ -1,7 +1,6 @@
 //! MariaDB's own statements.
 
-use super::{Can, Dialect};
-use crate::model::server::Version;
+use crate::model::gtid::Gtid;
 use crate::mysql::quote::quote_str;
 use crate::mysql::target::ServerTarget;
 
@@ -37,12 +36,7 @@ pub(super) const RECEIVER_ID: &str =
     "SELECT ID AS id FROM information_schema.processlist WHERE COMMAND = 'Slave_IO'";
 
 /// Points the link by GTID. Options that are not named keep their values.
-pub(super) fn point(
-    version: Version,
-    target: &ServerTarget,
-    password: &str,
-    wrote: bool,
-) -> String {
+pub(super) fn point(target: &ServerTarget, password: &str) -> String {
     let mut options = vec![
         format!("MASTER_HOST={}", quote_str(&target.peer.host)),
         format!("MASTER_PORT={}", target.peer.port),
@@ -67,19 +61,24 @@ pub(super) fn point(
             ]);
         }
     }
-    let change = format!("CHANGE MASTER TO {}", options.join(", "));
-    match wrote {
-        true => format!("{change}; {}", demote(version)),
-        false => change,
-    }
+    format!("CHANGE MASTER TO {}", options.join(", "))
 }
 
-/// Makes the position that the receiver asks from include what the server wrote itself. Both
-/// threads must be stopped. Versions before 10.10 have no word for it.
-pub(super) fn demote(version: Version) -> &'static str {
-    match Dialect::Mariadb(version).can(Can::Demote) {
-        true => "CHANGE MASTER TO MASTER_DEMOTE_TO_SLAVE=1",
-        false => "SET GLOBAL gtid_slave_pos=@@global.gtid_binlog_pos",
+/// The position that the receiver asks from, and what the binary log ends with, by domain.
+pub(super) const POSITIONS: &str =
+    "SELECT @@global.gtid_slave_pos AS position, @@global.gtid_binlog_pos AS newest";
+
+/// Sets the position to what the binary log ends with, and to these in domains that it lacks. Both
+/// threads must be stopped. An expression, as an open server's binary log goes on meanwhile and strict
+/// mode refuses less (1947).
+pub(super) fn set_position(others: &[Gtid]) -> String {
+    let others: String = others.iter().map(|gtid| format!(",{gtid}")).collect();
+    match others.is_empty() {
+        true => "SET GLOBAL gtid_slave_pos=@@global.gtid_binlog_pos".to_owned(),
+        false => format!(
+            "SET GLOBAL gtid_slave_pos=CONCAT(@@global.gtid_binlog_pos, {})",
+            quote_str(&others)
+        ),
     }
 }
 

@@ -6,6 +6,7 @@ mod mysql;
 use std::fmt;
 
 use super::target::ServerTarget;
+use crate::model::gtid::Gtid;
 use crate::model::server::{Family, Version};
 
 /// A family at a version.
@@ -20,8 +21,6 @@ pub enum Dialect {
 /// What not every version can.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Can {
-    /// `MASTER_DEMOTE_TO_SLAVE=1`.
-    Demote,
     /// `CHANGE REPLICATION SOURCE`, `START REPLICA`, `SHOW REPLICA STATUS`.
     SourceWords,
     /// `rpl_semi_sync_source_*` beside `rpl_semi_sync_master_*`.
@@ -44,7 +43,6 @@ pub enum Can {
 
 /// The first version of each family that can; an absent family never does.
 const TABLE: &[(Can, Family, Version)] = &[
-    (Can::Demote, Family::Mariadb, Version(10, 10, 0)),
     (Can::SourceWords, Family::Mysql, Version(8, 0, 23)),
     (Can::SourceSemiSync, Family::Mysql, Version(8, 0, 26)),
     (Can::PublicKey, Family::Mysql, Version(8, 0, 4)),
@@ -209,21 +207,31 @@ impl Dialect {
         }
     }
 
-    /// Points the link at the target's peer by GTID; both threads must be stopped. `wrote`: the
-    /// server has a history of its own, which MariaDB's position must include.
-    pub fn point(self, target: &ServerTarget, password: &str, wrote: bool) -> String {
+    /// Points the link at the target's peer by GTID; both threads must be stopped.
+    pub fn point(self, target: &ServerTarget, password: &str) -> String {
         match self {
-            Self::Mariadb(version) => mariadb::point(version, target, password, wrote),
+            Self::Mariadb(_) => mariadb::point(target, password),
             Self::Mysql(_) => mysql::point(self, target, password),
         }
     }
 
-    /// What MariaDB needs before a receiver starts on a server that wrote; nothing on MySQL.
-    pub fn demote(self) -> Option<&'static str> {
+    /// MariaDB's position (`position`) and the end of its binary log (`newest`); MySQL has no position
+    /// beside its set.
+    pub fn positions(self) -> Option<&'static str> {
         match self {
-            Self::Mariadb(version) => Some(mariadb::demote(version)),
+            Self::Mariadb(_) => Some(mariadb::POSITIONS),
             Self::Mysql(_) => None,
         }
+    }
+
+    /// Sets MariaDB's position to what its binary log ends with; `others` are kept in domains that it lacks.
+    pub fn set_position(others: &[Gtid]) -> String {
+        mariadb::set_position(others)
+    }
+
+    /// A start of either thread while both are stopped deletes the relay logs.
+    pub fn start_deletes_relay_logs(self) -> bool {
+        self.family() == Family::Mariadb
     }
 
     /// The session of the receiver, which MariaDB stops at once only after it was killed twice.
@@ -266,8 +274,7 @@ mod tests {
     #[test]
     fn each_version_speaks_its_words() {
         let maria = Dialect::Mariadb(Version(10, 11, 19));
-        assert!(maria.can(Can::Demote) && !maria.can(Can::SourceWords));
-        assert!(!Dialect::Mariadb(Version(10, 6, 22)).can(Can::Demote));
+        assert!(!maria.can(Can::SourceWords));
         assert_eq!(maria.source_var("enabled"), "rpl_semi_sync_master_enabled");
         assert_eq!(maria.wait_count_var(), None);
         assert_eq!(maria.closing_var(), "read_only");

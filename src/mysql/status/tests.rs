@@ -128,6 +128,29 @@ fn half_a_group_at_mariadb_is_what_no_whole_transaction_explains() {
 }
 
 #[test]
+fn a_position_that_outlives_its_relay_logs_at_mariadb() {
+    let stopped = |fetched: &str, executed: &str, at: &str| {
+        let cells = row(&[
+            ("Master_Host", "10.0.0.1"),
+            ("Master_Log_File", "binlog.000002"),
+            ("Relay_Master_Log_File", "binlog.000002"),
+            ("Read_Master_Log_Pos", fetched),
+            ("Exec_Master_Log_Pos", executed),
+            ("Relay_Log_Pos", at),
+            ("Slave_IO_Running", "No"),
+            ("Slave_SQL_Running", "No"),
+            ("Gtid_IO_Pos", "0-1-9"),
+        ]);
+        let seen = link(MARIADB, "b", &cells, &set("0-1-8")).unwrap().unwrap();
+        seen.received
+    };
+    assert_eq!(stopped("500", "500", "4"), set("0-1-8"));
+    assert_eq!(stopped("4", "0", "4"), set("0-1-8"));
+    assert_eq!(stopped("600", "500", "4"), set("0-1-9"));
+    assert_eq!(stopped("500", "500", "874"), set("0-1-9"));
+}
+
+#[test]
 fn no_source_no_link() {
     let row = row(&[("Source_Host", ""), ("Replica_IO_Running", "No")]);
     assert_eq!(link(MYSQL, "a", &row, &GtidSet::new()).unwrap(), None);

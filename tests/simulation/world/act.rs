@@ -203,10 +203,9 @@ impl World {
                 self.server(*side, begun)?.timeout_ms = *timeout_ms;
                 done()
             }
-            Action::Point { side } => {
+            Action::Point { side, expendable } => {
                 self.server(*side, begun)?;
-                self.points(*side);
-                done()
+                self.points_anew(*side, expendable)
             }
             Action::StartReceiver { side } => self.starts_receiver(*side, begun)?,
             Action::StopReceiver { side } => self.stops_receiver(*side, begun)?,
@@ -342,6 +341,16 @@ impl World {
     fn purges(&mut self, side: Side) {
         let lost = self.servers[side].purge_relay();
         self.check_purge(side, &lost);
+    }
+
+    fn points_anew(&mut self, side: Side, expendable: &GtidSet) -> Effect {
+        let server = &self.servers[side];
+        let only_received = server.set(&server.relay);
+        if !expendable.contains(&only_received.subtract(&server.set(&server.binlog))) {
+            return failed("unapplied transactions");
+        }
+        self.points(side);
+        done()
     }
 
     fn points(&mut self, side: Side) {
