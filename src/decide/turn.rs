@@ -142,7 +142,7 @@ impl<'a> Turn<'a> {
         self.loses_relay_log(look)
             || repeats
                 && self
-                    .server_since(side.peer(), look.at)
+                    .server(side.peer())
                     .is_some_and(|peer| peer.executed.contains(&look.executed))
     }
 

@@ -3,15 +3,19 @@
 use std::time::Duration;
 
 use dualmasterd::control::report::PairReport;
+use dualmasterd::model::server::Family;
 use mysql_async::prelude::Queryable;
 use tokio::time::{Instant, sleep};
 
 use super::trial::{Trial, assert_moved, assert_same_epoch, print_steps, server_id, within};
 use crate::support::settings::{ENDPOINT, READER};
-use crate::support::{Host, fault, sql};
+use crate::support::{Host, Setup, fault, sql};
 
 /// Longer than any takeover may last on a busy machine.
 const LONG: Duration = Duration::from_secs(20);
+
+/// What may go wrong only now and then is done this often.
+const ROUNDS: u32 = 4;
 
 /// The application can log in through both ports, and each leads where it should.
 pub(super) async fn fresh_pair(host: &mut Host) {
@@ -64,6 +68,34 @@ pub(super) async fn writer_killed(host: &mut Host) {
     assert_moved(host, &trial).await;
     host.report().await.operations.last().map(print_steps);
     trial.end(host).await;
+}
+
+/// A pair whose writer is never replaced without an order.
+pub(super) fn by_hand(family: Family) -> Setup {
+    Setup {
+        keys: "failover = \"manual\"\n".into(),
+        ..Setup::new(family)
+    }
+}
+
+/// Where nobody may take over the dead writer itself comes back, and acknowledges writes again, each time.
+pub(super) async fn writer_comes_back_as_writer(host: &mut Host) {
+    for round in 0..ROUNDS {
+        let trial = Trial::of(host, &format!("in_place_{round}"), 8).await;
+        let pid = trial.writer_pid(host);
+        let at = Instant::now();
+        fault::kill(pid);
+        host.until_restarted(&trial.writer, pid, LONG).await;
+        within(
+            "killed to first OK",
+            trial.served(at + Duration::from_millis(100), LONG).await,
+            LONG,
+        );
+        host.until_healthy(LONG).await;
+        within("killed to whole again", at.elapsed(), LONG);
+        assert_same_epoch(host, &trial).await;
+        trial.end(host).await;
+    }
 }
 
 /// The writer goes on, on record; the reader comes back by itself.

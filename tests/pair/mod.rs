@@ -64,6 +64,8 @@ themes! {
         daemon::killed_and_the_writer_too,
         faults::both_killed,
         faults::writer_terminated_behind_our_back;
+    in_place: faults::by_hand =>
+        faults::writer_comes_back_as_writer;
     operator: operator::setup =>
         operator::looks,
         operator::pauses,

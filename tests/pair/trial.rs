@@ -30,10 +30,15 @@ pub(super) struct Trial {
 impl Trial {
     /// Starts the usual load on a table of this name.
     pub(super) async fn begin(host: &Host, table: &str) -> Self {
+        Self::of(host, table, Load::USUAL).await
+    }
+
+    /// Starts a load of so many clients.
+    pub(super) async fn of(host: &Host, table: &str, clients: u32) -> Self {
         let report = host.until_caught_up(BACK).await;
         let (writer, reader) = host.roles().await;
         let sampler = Sampler::start(host);
-        let load = Load::usual(host, table).await;
+        let load = Load::start(host, table, clients, Load::REST).await;
         Self {
             writer,
             reader,

@@ -71,10 +71,15 @@ impl Load {
         load
     }
 
-    /// The usual load: four clients, about 1,500 writes a second in all, which either family's applier
-    /// keeps up with.
+    /// Clients of the usual load: about 1,500 writes a second in all, which either family's applier keeps
+    /// up with.
+    pub const USUAL: u32 = 4;
+    /// How long each of them rests after a write.
+    pub const REST: Duration = Duration::from_millis(1);
+
+    /// The usual load.
     pub async fn usual(host: &Host, table: &str) -> Self {
-        Self::start(host, table, 4, Duration::from_millis(1)).await
+        Self::start(host, table, Self::USUAL, Self::REST).await
     }
 
     /// The table it writes.
