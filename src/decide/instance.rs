@@ -14,6 +14,7 @@ use crate::model::time::Timestamp;
 
 use super::guard;
 use super::rejoin;
+use super::serve;
 use super::turn::Turn;
 
 /// A life this long ends the count of starts in a row.
@@ -53,8 +54,11 @@ fn note_life(turn: &mut Turn<'_>, side: Side) {
         turn.memory.starts[side].in_vain = 0;
     }
     if turn.memory.starts[side].count > 0 && turn.server(side).is_some() {
-        // One that caught up and was proven complete died of something else than its start.
-        let whole = guard::is_in_sync(turn, side);
+        // One that caught up and was proven complete, or whose standby was, died of something else than
+        // its start.
+        let acknowledged = turn.memory.writer() == Some(side) && serve::is_open(turn, side);
+        let whole =
+            guard::is_in_sync(turn, side) || acknowledged && guard::is_in_sync(turn, side.peer());
         if whole || turn.lives_for(side) >= GOOD_LIFE {
             turn.memory.starts[side].count = 0;
         } else {

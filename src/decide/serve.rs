@@ -10,6 +10,7 @@ use crate::model::memory::Why;
 use crate::model::server::ServerFact;
 use crate::model::time::Timestamp;
 
+use super::switchover::is_armed;
 use super::turn::Turn;
 
 /// How long the deposed side's sessions are ended again and again after a role change: pools reconnect.
@@ -75,7 +76,13 @@ fn open_writer(turn: &mut Turn<'_>, writer: Side) -> Result<bool, Why> {
         return Ok(true);
     }
     turn.hurry = true;
-    if !turn.register_is_stored() || !may_open(turn, writer, look)? {
+    // A standby that the register names has everything acknowledged: unarmed, an open writer would
+    // acknowledge alone. `sync` gives the name up first.
+    let named = turn
+        .register()
+        .is_some_and(|register| register.in_sync.is_some());
+    let acknowledges_alone = named && !is_armed(turn, &look.semi_sync);
+    if acknowledges_alone || !turn.register_is_stored() || !may_open(turn, writer, look)? {
         return Ok(false);
     }
     turn.act(Action::Open { side: writer });

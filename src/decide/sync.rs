@@ -103,8 +103,11 @@ fn why_not(turn: &Turn<'_>, writer: Side, verdict: &Verdict) -> Option<String> {
             look.semi_sync.clients
         ));
     }
-    if named.is_some() && is_open_and_seen(turn, writer) && !is_armed(turn, &look.semi_sync) {
-        return Some("the writer's semi-sync settings were changed".into());
+    if named.is_some() && is_seen(turn, writer) && !is_armed(turn, &look.semi_sync) {
+        return Some(match look.writable {
+            true => "the writer's semi-sync settings were changed".into(),
+            false => "the writer was started anew and is not armed".into(),
+        });
     }
     None
 }
@@ -122,7 +125,7 @@ fn heartbeat_fails(turn: &Turn<'_>, writer: Side) -> Option<String> {
 }
 
 /// The writer was looked at after its open and after its source side was last touched.
-fn is_open_and_seen(turn: &Turn<'_>, writer: Side) -> bool {
+fn is_seen(turn: &Turn<'_>, writer: Side) -> bool {
     let touched = [
         ActionKind::Open,
         ActionKind::ArmSource,
@@ -132,8 +135,7 @@ fn is_open_and_seen(turn: &Turn<'_>, writer: Side) -> bool {
     .map(|kind| turn.done_at(writer, kind))
     .max()
     .unwrap_or(Timestamp::BOOT);
-    turn.server_since(writer, touched)
-        .is_some_and(|look| look.writable)
+    turn.server_since(writer, touched).is_some()
 }
 
 /// On record first: the register is stored before the server is told.
