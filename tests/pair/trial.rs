@@ -12,6 +12,9 @@ use crate::support::{History, Host, Load, Sampler};
 /// A crashed member is back in sync within this time; the goal is 10 s.
 pub(super) const BACK: Duration = Duration::from_secs(20);
 
+/// Shorter than any verdict about a hang: what is over by then was a busy machine, or a death seen at once.
+pub(super) const NO_HANG: Duration = Duration::from_secs(1);
+
 /// A load on a whole pair.
 pub(super) struct Trial {
     /// The writer at the beginning.
