@@ -8,6 +8,7 @@ mod daemon;
 mod faults;
 mod operator;
 mod planned;
+mod store;
 mod trial;
 
 use dualmasterd::model::server::Family;
@@ -61,6 +62,7 @@ themes! {
     daemon: Setup::new =>
         daemon::killed,
         daemon::stopped,
+        store::full,
         daemon::killed_and_the_writer_too,
         faults::both_killed,
         faults::writer_terminated_behind_our_back;
