@@ -10,7 +10,7 @@ use crate::model::finding::Finding;
 use crate::model::gtid::{GtidSet, Origin};
 use crate::model::link::{LinkStatus, Receiver};
 use crate::model::member::Side;
-use crate::model::memory::{Holds, Memory, Pause, PausedBy, State, Why};
+use crate::model::memory::{Holds, Memory, Pause, PausedBy, State};
 use crate::model::policy::Policy;
 use crate::model::process::{ProcessFact, ProcessState};
 use crate::model::request::{Guard, Thread};
@@ -110,7 +110,7 @@ fn detail(policy: &Policy, memory: &Memory) -> Option<String> {
         State::Serving | State::Paused => paused,
         State::Switching(s) => Some(format!("to {}: {:?}", policy.name(s.to), s.stage)),
         State::Promoting(p) => Some(format!("{}: {}", policy.name(p.to), p.why)),
-        State::Holding { why: w, .. } => Some(why(w)),
+        State::Holding { why, .. } => Some(why.to_string()),
     }
 }
 
@@ -124,23 +124,6 @@ fn pause(pause: &Pause) -> String {
         None => String::new(),
     };
     format!("paused {by}{until}: {}", pause.reason)
-}
-
-/// Why there is no safe move, for people.
-pub fn why(why: &Why) -> String {
-    match why {
-        Why::Split { only_a, only_b } => {
-            format!("each member has transactions that the other lacks: {only_a} and {only_b}")
-        }
-        Why::StandbyUnproven { reason } => {
-            format!("the writer is gone and the standby is not proven complete: {reason}")
-        }
-        Why::WriterDoesNotStart { reason } => format!("the writer does not start: {reason}"),
-        Why::Flapping => "too many unplanned role changes: `dualmasterctl ack`".to_owned(),
-        Why::Manual { reason } => format!("only an operator may promote: {reason}"),
-        Why::BothWritable => "both members accept writes and nothing tells which may".to_owned(),
-        Why::Hook { reason } => format!("a hook that must succeed failed: {reason}"),
-    }
 }
 
 /// A moment of the wall clock for people, in UTC.

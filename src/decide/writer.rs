@@ -70,7 +70,7 @@ fn settling(turn: &mut Turn<'_>, since: Timestamp) {
 /// Names what holds the pair. A standby's relay logs may be all that is left of the writer's tail: they
 /// are copied aside before anybody touches them.
 fn holding(turn: &mut Turn<'_>, why: &Why, since: Timestamp) {
-    let detail = explain_hold(why);
+    let detail = why.to_string();
     turn.find(Finding::of_pair(Kind::Holding, detail));
     let standby = match turn.memory.writer() {
         Some(writer) if turn.is_dead(writer) => writer.peer(),
@@ -251,7 +251,7 @@ fn open_and_point(turn: &mut Turn<'_>, op: OpId, to: Side, hook: HookEvent) {
     if let Err(why) = serve::steps(turn, to) {
         turn.memory.last_op = Some(OpEnded {
             op,
-            result: Err(explain_hold(&why)),
+            result: Err(why.to_string()),
         });
         go(turn, Event::Undone, None);
         return;
@@ -383,19 +383,4 @@ fn settle_label(turn: &mut Turn<'_>) {
         turn.find(Finding::of_pair(Kind::Paused, reason));
     }
     go(turn, event, None);
-}
-
-fn explain_hold(why: &Why) -> String {
-    match why {
-        Why::Split { only_a, only_b } => format!(
-            "each member has transactions that the other lacks: first {only_a}; second {only_b}. \
-             Compare them and re-seed one"
-        ),
-        Why::StandbyUnproven { reason } => format!("the standby is not proven complete: {reason}"),
-        Why::WriterDoesNotStart { reason } => format!("the writer cannot be started: {reason}"),
-        Why::Flapping => "too many unplanned role changes; dualmasterctl ack".into(),
-        Why::Manual { reason } => reason.clone(),
-        Why::BothWritable => "both members accept writes; close one by hand".into(),
-        Why::Hook { reason } => reason.clone(),
-    }
 }

@@ -316,18 +316,26 @@ pub struct OpEnded {
 pub enum Why {
     /// Each member has transactions of the writers' line that the other lacks.
     Split { only_a: GtidSet, only_b: GtidSet },
-    /// The writer is gone and the standby is not proven complete.
-    StandbyUnproven { reason: String },
-    /// The writer cannot be started.
+    /// The writer cannot be started; `reason` begins with what keeps its standby from taking over.
     WriterDoesNotStart { reason: String },
-    /// Automatic moves stopped after too many in a short time.
-    Flapping,
-    /// Only an operator may promote.
-    Manual { reason: String },
     /// Several members accept writes and nothing tells which one may.
     BothWritable,
-    /// A gating hook failed.
-    Hook { reason: String },
+}
+
+impl std::fmt::Display for Why {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Split { only_a, only_b } => write!(
+                f,
+                "each member has transactions that the other lacks: first {only_a}; second {only_b}. \
+                 Compare them and re-seed one"
+            ),
+            Self::WriterDoesNotStart { reason } => {
+                write!(f, "the writer cannot be started: {reason}")
+            }
+            Self::BothWritable => f.write_str("both members accept writes; close one by hand"),
+        }
+    }
 }
 
 /// How far in_sync has been earned.

@@ -32,14 +32,10 @@ pub(super) fn entered(policy: &Policy, state: &State) -> (Event, Severity, Strin
         State::Holding { why, .. } => (
             match why {
                 Why::Split { .. } | Why::BothWritable => Event::SplitBrain,
-                Why::StandbyUnproven { .. }
-                | Why::WriterDoesNotStart { .. }
-                | Why::Flapping
-                | Why::Manual { .. }
-                | Why::Hook { .. } => Event::FailoverRefused,
+                Why::WriterDoesNotStart { .. } => Event::FailoverRefused,
             },
             Severity::Error,
-            format!("no safe move: {}", crate::daemon::report::why(why)),
+            format!("no safe move: {why}"),
         ),
         State::Paused => (
             Event::Paused,
