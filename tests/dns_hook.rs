@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use dualmasterd::act::hook::{HookContext, HookError, HookMember, run};
 use dualmasterd::model::action::OpId;
+use dualmasterd::model::hook::HookCommand;
 use dualmasterd::model::policy::HookEvent;
 
 const HOOK: &str = "packaging/examples/hooks/dns-nsupdate";
@@ -192,7 +193,7 @@ fn failover(from: (&str, &str), to: (&str, &str)) -> HookContext {
         event: HookEvent::PostFailover,
         op: Some(OpId(7)),
         pair: "orders".to_owned(),
-        command: "auto",
+        command: HookCommand::Auto,
         failed: Some(member(from.0, from.1)),
         successor: Some(member(to.0, to.1)),
         successor_gtid: String::new(),

@@ -170,7 +170,7 @@ impl Hands {
                 Some(endpoint) => endpoint.route(*writer, *reader).await,
                 None => Ok(Brought::Nothing),
             },
-            Action::Hook { event, from, to } => self.hooks.run(*event, step.op, *from, *to).await,
+            Action::Hook(call) => self.hooks.run(call, step.op).await,
         }
     }
 

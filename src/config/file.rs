@@ -170,6 +170,7 @@ pub(super) struct Hooks {
     pub(super) pre_switchover: Vec<PathBuf>,
     pub(super) post_switchover: Vec<PathBuf>,
     pub(super) on_link_broken: Vec<PathBuf>,
+    pub(super) dns_name: Option<String>,
     pub(super) timeout: Option<Span<100, HOUR>>,
     pub(super) gating: Vec<HookEvent>,
 }

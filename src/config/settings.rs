@@ -221,6 +221,8 @@ pub struct TlsSettings {
 pub struct HookSettings {
     /// By event, in order. Which of them must succeed is in the policy.
     pub programs: BTreeMap<HookEvent, Vec<PathBuf>>,
+    /// The name that hooks may point at the writer.
+    pub dns_name: Option<String>,
     /// How long each may take.
     pub timeout: Duration,
 }

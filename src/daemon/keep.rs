@@ -422,6 +422,7 @@ fn hooks(settings: &PairSettings) -> Hooks {
             .endpoint
             .as_ref()
             .map(|endpoint| endpoint.writer.ip().to_string()),
+        dns_name: settings.hooks.dns_name.clone(),
         programs: settings.hooks.programs.clone(),
         gating: settings.policy.gating_hooks.clone(),
         limit: settings.hooks.timeout,

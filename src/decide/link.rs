@@ -8,7 +8,6 @@ use crate::model::finding::Kind;
 use crate::model::gtid::GtidSet;
 use crate::model::link::{LinkStatus, Receiver};
 use crate::model::member::Side;
-use crate::model::policy::HookEvent;
 use crate::model::server::ServerFact;
 
 use super::hooks;
@@ -116,7 +115,7 @@ fn repoint(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatus
 }
 
 fn errors(turn: &mut Turn<'_>, side: Side, link: &LinkStatus, gated: bool) {
-    let mut broken = false;
+    let mut broken = None;
     for (thread, error) in [
         ("receiver", &link.receiver_error),
         ("applier", &link.applier_error),
@@ -127,20 +126,20 @@ fn errors(turn: &mut Turn<'_>, side: Side, link: &LinkStatus, gated: bool) {
             } else {
                 Kind::LinkBroken
             };
-            broken |= kind == Kind::LinkBroken;
-            turn.find_at(
-                side,
-                kind,
-                format!("{thread}: {} {}", error.errno, error.text),
-            );
+            let detail = format!("{thread}: {} {}", error.errno, error.text);
+            if kind == Kind::LinkBroken {
+                broken = Some(detail.clone());
+            }
+            turn.find_at(side, kind, detail);
         }
     }
-    if broken && !turn.memory.link_broken[side] {
-        hooks::queue(turn, HookEvent::OnLinkBroken, None, side);
+    let is_broken = broken.is_some();
+    if let Some(reason) = broken.filter(|_| !turn.memory.link_broken[side]) {
+        hooks::queue_link_broken(turn, side, reason);
     }
     let runs = link.receiver == Receiver::Running && (gated || link.applier);
-    let mended = runs && !broken;
-    turn.memory.link_broken[side] = broken || (turn.memory.link_broken[side] && !mended);
+    let mended = runs && !is_broken;
+    turn.memory.link_broken[side] = is_broken || (turn.memory.link_broken[side] && !mended);
 }
 
 fn receiver(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatus, gated: bool) {

@@ -23,8 +23,8 @@ use super::turn::Turn;
 /// What follows from the loss of the writer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// The standby takes over, for this reason.
-    Promote(String),
+    /// The standby takes over; it is proven to have everything acknowledged, or only nearly so.
+    Promote { why: String, proven: bool },
     /// The same server is started again as writer, uncut.
     Restart(String),
     /// It lives, and yet nobody may take over: it is left alone.
@@ -67,7 +67,10 @@ pub(super) fn answer(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) -> An
     }
     let by_order = may_acknowledge_by_order(turn, writer);
     if guard::is_in_sync(turn, standby) && !by_order {
-        return Answer::Promote(describe(turn, writer, verdict));
+        return Answer::Promote {
+            why: describe(turn, writer, verdict),
+            proven: true,
+        };
     }
     if !dead {
         if matches!(verdict, Verdict::Refuses(_)) {
@@ -76,10 +79,11 @@ pub(super) fn answer(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) -> An
         return Answer::Leave("its standby is not proven complete".into());
     }
     if turn.policy.durability == Durability::Available && within_max_lag(turn, standby, look) {
-        return Answer::Promote(format!(
-            "{}; the standby is within max_lag",
-            describe(turn, writer, verdict)
-        ));
+        let why = describe(turn, writer, verdict);
+        return Answer::Promote {
+            why: format!("{why}; the standby is within max_lag"),
+            proven: false,
+        };
     }
     by_files(turn, writer, look, by_order)
 }
@@ -121,13 +125,9 @@ fn moves_forbidden(turn: &Turn<'_>) -> Option<String> {
 /// A gating hook has refused this move a moment ago: it is not asked again at once.
 fn refused_by_hook(turn: &mut Turn<'_>) -> Option<String> {
     let ended = turn.facts.pair.ended.get(&ActionKind::Hook)?;
-    let Action::Hook {
-        event: HookEvent::PreFailover,
-        ..
-    } = ended.action
-    else {
+    if !matches!(&ended.action, Action::Hook(call) if call.event == HookEvent::PreFailover) {
         return None;
-    };
+    }
     let again = ended.at + ASK_AGAIN;
     let refused = ended.result.as_ref().err().map(ToString::to_string);
     let gates = turn.policy.gating_hooks.contains(&HookEvent::PreFailover);
@@ -212,9 +212,12 @@ fn by_files(turn: &mut Turn<'_>, writer: Side, look: &ServerFact, by_order: bool
             } else {
                 "not recorded as in sync"
             };
-            Answer::Promote(format!(
-                "the writer ended ({how}) and its files hold nothing that the standby lacks"
-            ))
+            Answer::Promote {
+                why: format!(
+                    "the writer ended ({how}) and its files hold nothing that the standby lacks"
+                ),
+                proven: true,
+            }
         }
         Files::Lacking(lacking) => in_place(
             turn,

@@ -16,6 +16,7 @@ use crate::model::time::Timestamp;
 
 use super::death;
 use super::guard;
+use super::hooks;
 use super::turn::Turn;
 
 /// A fenced process that still waits in the kernel after this long is taken as fenced: SIGKILL is
@@ -45,7 +46,7 @@ pub(super) fn steps(turn: &mut Turn<'_>, promotion: &mut Promotion) -> Progress 
         return Progress::Failed(format!("{} died as well", turn.policy.name(to)));
     }
     // Before the fence: a hook that refuses leaves a writer that only hangs as it is.
-    if let Some(failed) = gating_hook(turn, HookEvent::PreFailover, old, to, promotion.since) {
+    if let Some(failed) = gating_hook(turn, HookEvent::PreFailover, to, promotion.since) {
         return failed;
     }
     if !fenced(turn, old) {
@@ -137,7 +138,6 @@ fn fenced(turn: &mut Turn<'_>, old: Side) -> bool {
 pub(super) fn gating_hook(
     turn: &mut Turn<'_>,
     event: HookEvent,
-    from: Side,
     to: Side,
     since: Timestamp,
 ) -> Option<Progress> {
@@ -146,8 +146,8 @@ pub(super) fn gating_hook(
     }
     let ended = turn.facts.pair.ended.get(&ActionKind::Hook);
     let ended = ended.filter(|ended| ended.begun >= since);
-    let ended = ended
-        .filter(|ended| matches!(&ended.action, Action::Hook { event: ran, .. } if *ran == event));
+    let ended =
+        ended.filter(|ended| matches!(&ended.action, Action::Hook(ran) if ran.event == event));
     match ended.map(|ended| &ended.result) {
         Some(Ok(_)) => None,
         Some(Err(error)) => {
@@ -159,11 +159,8 @@ pub(super) fn gating_hook(
             Some(Progress::Failed(why))
         }
         None => {
-            turn.act(Action::Hook {
-                event,
-                from: Some(from),
-                to,
-            });
+            let call = hooks::call(turn, event, to);
+            turn.act(Action::Hook(call));
             Some(Progress::Going)
         }
     }

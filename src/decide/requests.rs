@@ -216,7 +216,7 @@ pub(super) fn begin_switchover(turn: &mut Turn<'_>, to: Side, why: String) -> Op
         return None;
     }
     turn.op = Some(op);
-    hooks::queue(turn, HookEvent::PreSwitchover, Some(to.peer()), to);
+    hooks::queue(turn, HookEvent::PreSwitchover, to);
     Some(op)
 }
 
@@ -246,6 +246,8 @@ fn failover(turn: &mut Turn<'_>, to: Side, accept_loss: bool) -> Result<Granted,
         to,
         since: turn.now(),
         why,
+        ordered: true,
+        proven: guard::is_in_sync(turn, to),
         accept_loss,
         fenced: None,
     });
@@ -253,6 +255,6 @@ fn failover(turn: &mut Turn<'_>, to: Side, accept_loss: bool) -> Result<Granted,
         return refused("another operation is under way", Vec::new());
     }
     turn.op = Some(op);
-    hooks::queue(turn, HookEvent::PreFailover, Some(to.peer()), to);
+    hooks::queue(turn, HookEvent::PreFailover, to);
     begun(op, format!("failover to {name} begun"))
 }

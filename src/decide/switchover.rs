@@ -53,13 +53,7 @@ fn advance(turn: &mut Turn<'_>, switch: &mut Switch) -> Result<(), String> {
         return Err(format!("{} died", turn.policy.name(switch.to)));
     }
     if switch.stage == Stage::Checking {
-        match gating_hook(
-            turn,
-            HookEvent::PreSwitchover,
-            from,
-            switch.to,
-            switch.since,
-        ) {
+        match gating_hook(turn, HookEvent::PreSwitchover, switch.to, switch.since) {
             Some(Progress::Failed(why)) => return Err(why),
             Some(_) => return Ok(()),
             None => {}

@@ -116,7 +116,9 @@ fn serving(turn: &mut Turn<'_>) -> bool {
         Verdict::Dead | Verdict::Hung(_) | Verdict::Refuses(_)
     ) {
         match loss::answer(turn, writer, &verdict) {
-            Answer::Promote(why) => return promote_now(turn, writer.peer(), why),
+            Answer::Promote { why, proven } => {
+                return promote_now(turn, writer.peer(), why, proven);
+            }
             Answer::Restart(why) => {
                 turn.find_at(
                     writer,
@@ -161,13 +163,15 @@ fn serve(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) -> Result<(), Why
     Ok(())
 }
 
-fn promote_now(turn: &mut Turn<'_>, to: Side, why: String) -> bool {
+fn promote_now(turn: &mut Turn<'_>, to: Side, why: String, proven: bool) -> bool {
     let op = turn.new_op();
     let promotion = Promotion {
         op,
         to,
         since: turn.now(),
         why,
+        ordered: false,
+        proven,
         accept_loss: false,
         fenced: None,
     };
@@ -177,7 +181,7 @@ fn promote_now(turn: &mut Turn<'_>, to: Side, why: String) -> bool {
         Some(State::Promoting(promotion.clone())),
     );
     turn.op = Some(op);
-    hooks::queue(turn, HookEvent::PreFailover, Some(to.peer()), to);
+    hooks::queue(turn, HookEvent::PreFailover, to);
     promoting(turn, promotion);
     false
 }
@@ -198,8 +202,7 @@ fn promoting(turn: &mut Turn<'_>, mut promotion: Promotion) {
             Kind::Holding,
             format!("the promotion cannot go on: {failed}"),
         ));
-        let (event, from) = (HookEvent::PostUnsuccessfulFailover, promotion.to.peer());
-        hooks::queue(turn, event, Some(from), promotion.to);
+        hooks::queue(turn, HookEvent::PostUnsuccessfulFailover, promotion.to);
         go(turn, Event::Undone, None);
     } else {
         open_and_point(turn, promotion.op, promotion.to, HookEvent::PostFailover);
@@ -265,7 +268,7 @@ fn open_and_point(turn: &mut Turn<'_>, op: OpId, to: Side, hook: HookEvent) {
         if turn.is_dead(to.peer()) {
             turn.act(Action::DestroyClients { side: to.peer() });
         }
-        hooks::queue(turn, hook, Some(to.peer()), to);
+        hooks::queue(turn, hook, to);
         serve::begin_sweep(turn);
         turn.memory.durable.holds[to] = Default::default();
         let but = if led {

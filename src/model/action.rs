@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::gtid::GtidSet;
+use super::hook::HookCall;
 use super::incarnation::Incarnation;
 use super::member::Side;
-use super::policy::HookEvent;
 use super::time::Timestamp;
 
 /// One action with the right it relies on.
@@ -106,11 +106,7 @@ pub enum Action {
     /// Lead the endpoint's ports to these members and add its address.
     Route { writer: Side, reader: Side },
     /// Run the hooks of an event.
-    Hook {
-        event: HookEvent,
-        from: Option<Side>,
-        to: Side,
-    },
+    Hook(HookCall),
 }
 
 /// The kind of an action: at most one of a kind is under way at a member.
@@ -176,7 +172,7 @@ impl Action {
             | Self::SetEvents { side, .. }
             | Self::HandOverEvents { side }
             | Self::PurgeBinlogs { side, .. } => Some(*side),
-            Self::Route { .. } | Self::Hook { .. } => None,
+            Self::Route { .. } | Self::Hook(_) => None,
         }
     }
 
@@ -209,7 +205,7 @@ impl Action {
             Self::HandOverEvents { .. } => ActionKind::HandOverEvents,
             Self::PurgeBinlogs { .. } => ActionKind::PurgeBinlogs,
             Self::Route { .. } => ActionKind::Route,
-            Self::Hook { .. } => ActionKind::Hook,
+            Self::Hook(_) => ActionKind::Hook,
         }
     }
 }

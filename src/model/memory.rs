@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::action::OpId;
 use super::gtid::GtidSet;
+use super::hook::HookCall;
 use super::incarnation::{BootId, Incarnation};
 use super::member::{Both, Side};
-use super::policy::HookEvent;
 use super::register::Register;
 use super::time::Timestamp;
 
@@ -281,6 +281,10 @@ pub struct Promotion {
     pub since: Timestamp,
     /// Why.
     pub why: String,
+    /// An operator ordered it.
+    pub ordered: bool,
+    /// The standby was proven to have everything that was acknowledged.
+    pub proven: bool,
     /// An operator accepted that what the standby lacks is lost.
     pub accept_loss: bool,
     /// Since when the old writer has been known to execute nothing more.
@@ -292,12 +296,8 @@ pub struct Promotion {
 pub struct PendingHook {
     /// The operation it belongs to.
     pub op: Option<OpId>,
-    /// What happened.
-    pub event: HookEvent,
-    /// The old writer, where a role changed.
-    pub from: Option<Side>,
-    /// The new writer, or the member concerned.
-    pub to: Side,
+    /// What it is told.
+    pub call: HookCall,
 }
 
 /// How an operation ended.

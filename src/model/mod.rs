@@ -4,6 +4,7 @@ pub mod action;
 pub mod facts;
 pub mod finding;
 pub mod gtid;
+pub mod hook;
 pub mod incarnation;
 pub mod instance;
 pub mod link;

@@ -35,7 +35,8 @@ pub(super) fn setup(family: Family) -> Setup {
          pre_switchover = [\"{{dir}}/gate\"]\n\
          post_switchover = [\"{{dir}}/note\"]\n\
          post_failover = [\"{{dir}}/note\"]\n\
-         gating = [\"pre_switchover\"]\n"
+         gating = [\"pre_switchover\"]\n\
+         dns_name = \"db.example.org\"\n"
     );
     setup
 }
@@ -166,14 +167,49 @@ pub(super) async fn hooks(host: &mut Host) {
         format!("DM_SUCCESSOR_PORT={}", server_id(&trial.reader)),
         format!("DM_PAIR={PAIR}"),
         "DM_COMMAND=switchover".to_owned(),
+        "DM_REASON=asked for by an operator".to_owned(),
+        "DM_LOST_TRANSACTIONS=0".to_owned(),
+        "DM_DNS_NAME=db.example.org".to_owned(),
+        "DM_IS_SUCCESSFUL=true".to_owned(),
     ];
+    assert_noted(&noted, &wanted);
+    trial.end(host).await;
+
+    let (writer, reader) = host.roles().await;
+    let order = Command::Failover {
+        pair: None,
+        candidate: None,
+        accept_loss: false,
+        dry_run: false,
+    };
+    granted(host, order).await;
+    let noted = until_file(host, "noted.post_failover").await;
+    let wanted = [
+        format!("DM_FAILED_MEMBER={writer}"),
+        format!("DM_SUCCESSOR_MEMBER={reader}"),
+        "DM_COMMAND=failover".to_owned(),
+        "DM_REASON=ordered by an operator".to_owned(),
+        "DM_LOST_TRANSACTIONS=0".to_owned(),
+    ];
+    assert_noted(&noted, &wanted);
+    host.until_healthy(LONG).await;
+}
+
+/// The hook was told each of these, and what the successor has.
+fn assert_noted(noted: &str, wanted: &[String]) {
     for line in wanted {
         assert!(
             noted.lines().any(|noted| noted == line),
             "{line} is not in\n{noted}"
         );
     }
-    trial.end(host).await;
+    let gtid = noted
+        .lines()
+        .find(|line| line.starts_with("DM_SUCCESSOR_GTID="));
+    assert!(
+        gtid.is_some_and(|gtid| gtid.contains(['-', ':'])),
+        "{noted}"
+    );
 }
 
 async fn until_file(host: &Host, name: &str) -> String {

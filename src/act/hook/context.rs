@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::model::action::OpId;
+use crate::model::hook::HookCommand;
 use crate::model::policy::HookEvent;
 
 /// A member as hooks know it.
@@ -25,15 +26,15 @@ pub struct HookContext {
     pub op: Option<OpId>,
     /// The pair.
     pub pair: String,
-    /// What led here: `switchover`, `failover` (ordered) or `auto`.
-    pub command: &'static str,
+    /// What led here.
+    pub command: HookCommand,
     /// The writer that failed or steps down.
     pub failed: Option<HookMember>,
     /// The next or new writer.
     pub successor: Option<HookMember>,
     /// What the successor has executed.
     pub successor_gtid: String,
-    /// How many transactions the successor lacks; `None` where nobody can know.
+    /// How many acknowledged transactions the successor lacks; `None` where nobody can know.
     pub lost_transactions: Option<u64>,
     /// Why.
     pub reason: String,
@@ -61,15 +62,15 @@ impl HookContext {
         let flag = |value: bool| value.to_string();
         let successful = self.successful.map(flag).unwrap_or_default();
         let orc_command = match self.command {
-            "switchover" => "graceful-master-takeover",
-            "failover" => "force-master-failover",
-            _ => "",
+            HookCommand::Switchover => "graceful-master-takeover",
+            HookCommand::Failover => "force-master-failover",
+            HookCommand::Auto => "",
         };
         vec![
             ("DM_EVENT", self.event.name().to_owned()),
             ("DM_OP_ID", op.clone()),
             ("DM_PAIR", self.pair.clone()),
-            ("DM_COMMAND", self.command.to_owned()),
+            ("DM_COMMAND", self.command.name().to_owned()),
             ("DM_FAILED_MEMBER", failed),
             ("DM_FAILED_HOST", failed_host.clone()),
             ("DM_FAILED_PORT", failed_port.clone()),

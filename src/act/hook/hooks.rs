@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::{HookContext, HookMember, run_all};
 use crate::act::instance::chain;
 use crate::model::action::{ActionError, Brought, OpId};
-use crate::model::member::{Both, Side};
+use crate::model::hook::HookCall;
+use crate::model::member::Both;
 use crate::model::policy::HookEvent;
 
 /// Which programs run at which moment, and what they are told of the pair.
@@ -19,6 +20,8 @@ pub struct Hooks {
     pub members: Both<HookMember>,
     /// The endpoint's address.
     pub vip: Option<String>,
+    /// The name that they may point at the successor.
+    pub dns_name: Option<String>,
     /// The programs.
     pub programs: BTreeMap<HookEvent, Vec<PathBuf>>,
     /// Events whose hooks must succeed.
@@ -32,13 +35,8 @@ impl Hooks {
     ///
     /// # Errors
     /// The first that failed; of a gating event the others are then not run.
-    pub async fn run(
-        &self,
-        event: HookEvent,
-        op: Option<OpId>,
-        from: Option<Side>,
-        to: Side,
-    ) -> Result<Brought, ActionError> {
+    pub async fn run(&self, call: &HookCall, op: Option<OpId>) -> Result<Brought, ActionError> {
+        let event = call.event;
         let Some(programs) = self.programs.get(&event) else {
             return Ok(Brought::Nothing);
         };
@@ -46,14 +44,14 @@ impl Hooks {
             event,
             op,
             pair: self.pair.clone(),
-            command: command(event),
-            failed: from.map(|side| self.members[side].clone()),
-            successor: Some(self.members[to].clone()),
-            successor_gtid: String::new(),
-            lost_transactions: None,
-            reason: String::new(),
+            command: call.command,
+            failed: call.from.map(|side| self.members[side].clone()),
+            successor: Some(self.members[call.to].clone()),
+            successor_gtid: call.gtid.to_string(),
+            lost_transactions: call.lost,
+            reason: call.reason.clone(),
             vip: self.vip.clone(),
-            dns_name: None,
+            dns_name: self.dns_name.clone(),
             successful: successful(event),
             dry_run: false,
         };
@@ -61,16 +59,6 @@ impl Hooks {
             .await
             .map(|()| Brought::Nothing)
             .map_err(|error| ActionError::Failed(chain(&error)))
-    }
-}
-
-fn command(event: HookEvent) -> &'static str {
-    match event {
-        HookEvent::PreSwitchover | HookEvent::PostSwitchover => "switchover",
-        HookEvent::PreFailover
-        | HookEvent::PostFailover
-        | HookEvent::PostUnsuccessfulFailover
-        | HookEvent::OnLinkBroken => "auto",
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::model::action::OpId;
+use crate::model::hook::{HookCall, HookCommand};
 use crate::model::policy::HookEvent;
 
 fn context() -> HookContext {
@@ -16,7 +17,7 @@ fn context() -> HookContext {
         event: HookEvent::PostFailover,
         op: Some(OpId(9)),
         pair: "orders".to_owned(),
-        command: "auto",
+        command: HookCommand::Auto,
         failed: Some(member("db1", 3311)),
         successor: Some(member("db2", 3312)),
         successor_gtid: "0-1-100".to_owned(),
@@ -182,7 +183,9 @@ async fn the_hooks_of_a_pair_are_told_operation_and_members() {
     use crate::model::action::ActionError;
     use crate::model::member::{Both, Side};
 
-    let bad = script("#!/bin/sh\necho \"$DM_OP_ID to $DM_SUCCESSOR_MEMBER\"\nexit 3\n");
+    let bad = script(
+        "#!/bin/sh\necho \"$DM_OP_ID to $DM_SUCCESSOR_MEMBER at $DM_SUCCESSOR_GTID, $DM_COMMAND $DM_REASON, $DM_LOST_TRANSACTIONS lost, $DM_DNS_NAME\"\nexit 3\n",
+    );
     let member = |name: &str| HookMember {
         name: name.to_owned(),
         host: "127.0.0.1".to_owned(),
@@ -196,14 +199,31 @@ async fn the_hooks_of_a_pair_are_told_operation_and_members() {
             b: member("db2"),
         },
         vip: None,
+        dns_name: Some("db.example.org".to_owned()),
         programs: BTreeMap::from([(event, vec![bad.path.clone()])]),
         gating: vec![event],
         limit: Duration::from_secs(5),
     };
-    let run = |event| hooks.run(event, Some(OpId(9)), Some(Side::A), Side::B);
+    let run = async |event| {
+        let call = HookCall {
+            event,
+            command: HookCommand::Switchover,
+            from: Some(Side::A),
+            to: Side::B,
+            reason: "by plan".to_owned(),
+            gtid: "0-1-100".parse().unwrap(),
+            lost: Some(0),
+        };
+        hooks.run(&call, Some(OpId(9))).await
+    };
     let Err(ActionError::Failed(why)) = run(event).await else {
         panic!("it did not fail")
     };
-    assert!(why.ends_with("exit code 3: 9 to db2"), "{why}");
+    assert!(
+        why.ends_with(
+            "exit code 3: 9 to db2 at 0-1-100, switchover by plan, 0 lost, db.example.org"
+        ),
+        "{why}"
+    );
     assert!(run(HookEvent::PostFailover).await.is_ok());
 }

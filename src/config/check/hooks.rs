@@ -39,6 +39,7 @@ pub(super) fn check(check: &mut Check<'_>, pair: &str, said: &file::Hooks) -> Ho
     }
     HookSettings {
         programs,
+        dns_name: said.dns_name.clone(),
         timeout: said
             .timeout
             .map_or(Duration::from_secs(10), |span| span.get()),

@@ -74,6 +74,8 @@ fn promoting() -> State {
         to: Side::B,
         since: at(9_000),
         why: "the writer's process ended".to_owned(),
+        ordered: false,
+        proven: true,
         accept_loss: false,
         fenced: None,
     })

@@ -161,7 +161,7 @@ impl World {
                 changes: Vec::new(),
             })),
             Action::Cut { side, life, known } => self.cuts(*side, life, known),
-            Action::SaveRelay { .. } | Action::Hook { .. } | Action::PurgeBinlogs { .. } => done(),
+            Action::SaveRelay { .. } | Action::Hook(_) | Action::PurgeBinlogs { .. } => done(),
             Action::Bootstrap { side } => {
                 self.server(*side, begun)?;
                 self.servers[*side].accounts = true;
