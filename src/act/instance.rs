@@ -20,6 +20,7 @@ use crate::config::{MemberSettings, PairSettings};
 use crate::model::action::{ActionError, Brought, Removed};
 use crate::model::gtid::GtidSet;
 use crate::model::incarnation::Incarnation;
+use crate::runtime::adopt;
 use crate::runtime::log::tail_log;
 use crate::runtime::prepare::{
     self, Answer, Binaries, FailureKind, Marker, Order, Reply, Step as PrepareStep,
@@ -130,6 +131,7 @@ impl InstanceHands {
 
     /// Saves and cuts off the tail beyond `known`.
     pub async fn cut(&self, life: &Incarnation, known: &GtidSet) -> Done {
+        self.refuse_other_life(life)?;
         let save_to = self.saved(&format!("tail-{}-{}", life.pid, life.started))?;
         let step = PrepareStep::Cut {
             known: known.clone(),
@@ -147,6 +149,19 @@ impl InstanceHands {
             rows: rows_by_table(&plan.removes),
             saved_to: saved.display().to_string(),
         }))
+    }
+
+    /// The files are those of this life only while nobody has started the server since.
+    fn refuse_other_life(&self, life: &Incarnation) -> Result<(), ActionError> {
+        let pid_file = &self.member.server.pid_file;
+        match adopt::names_another(pid_file, life) {
+            None => Ok(()),
+            Some(pid) => Err(ActionError::Refused(format!(
+                "{} names process {pid} and not {}: the server was started since",
+                pid_file.display(),
+                life.pid
+            ))),
+        }
     }
 
     /// Copies the relay logs aside, once for each state of their index.

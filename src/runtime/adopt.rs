@@ -146,6 +146,12 @@ fn is_ending(sought: Sought<'_>, pid: i32) -> Result<bool, ProcError> {
         || name.starts_with("ld-"))
 }
 
+/// The process that the pid file names, where it is another one than this life's: somebody has started the
+/// server since. A file that is gone, after a reboot or an orderly stop, names nobody.
+pub fn names_another(pid_file: &Path, life: &Incarnation) -> Option<i32> {
+    read_pid(pid_file).filter(|pid| *pid != life.pid)
+}
+
 fn read_pid(pid_file: &Path) -> Option<i32> {
     let mut text = Vec::new();
     let file = plain::open(pid_file, OpenOptions::new().read(true)).ok()?;

@@ -3,6 +3,22 @@ use crate::runtime::testing::{Victim, wait_until};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
+#[test]
+fn a_pid_file_that_names_another_life_is_told() {
+    let place = Place::new();
+    let life = Incarnation {
+        boot: Default::default(),
+        pid: 4711,
+        started: 1,
+    };
+    let named = || names_another(&place.pid_file, &life);
+    assert_eq!(named(), None);
+    std::fs::write(&place.pid_file, "4711\n").unwrap();
+    assert_eq!(named(), None);
+    std::fs::write(&place.pid_file, "4712\n").unwrap();
+    assert_eq!(named(), Some(4712));
+}
+
 /// A sleeping process with the command line of a server.
 fn server(words: &[&str], defaults_file: &Path) -> Victim {
     let (first, rest) = words.split_first().unwrap();
