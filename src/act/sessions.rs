@@ -28,7 +28,7 @@ const GONE: Duration = Duration::from_secs(1);
 const UNKNOWN: u16 = 1094;
 
 /// Ends each client session once and waits until it is gone. `returned` names the accounts of which
-/// a new session was seen meanwhile.
+/// a new session was seen meanwhile, where only some were ended.
 ///
 /// # Errors
 /// One may not be ended, or is not gone in time, or the server cannot be reached.
@@ -51,7 +51,11 @@ pub async fn close_sessions(handle: &ServerHandle, which: Which) -> Result<Broug
     }
     Ok(Brought::Closed {
         sessions: u32::try_from(victims.len()).unwrap_or(u32::MAX),
-        returned: returned.into_iter().collect(),
+        // Where everyone is sent away, everyone comes back.
+        returned: match chosen {
+            Some(_) => returned.into_iter().collect(),
+            None => Vec::new(),
+        },
     })
 }
 

@@ -209,6 +209,7 @@ pub(super) fn begin_switchover(turn: &mut Turn<'_>, to: Side, why: String) -> Op
         to,
         since,
         stage: Stage::Checking,
+        returned: None,
         position: None,
         why,
     });

@@ -3,7 +3,7 @@
 //! Nothing here is stored: a daemon that dies on the way finds the old writer in the register and opens
 //! it again.
 
-use crate::model::action::{Action, ActionKind};
+use crate::model::action::{Action, ActionKind, Brought};
 use crate::model::member::Side;
 use crate::model::memory::{OpEnded, Stage, Switch};
 use crate::model::policy::{Durability, HookEvent};
@@ -69,14 +69,7 @@ fn advance(turn: &mut Turn<'_>, switch: &mut Switch) -> Result<(), String> {
     {
         switch.stage = Stage::Sweeping;
     }
-    if switch.stage == Stage::Sweeping
-        && ended(
-            turn,
-            switch,
-            Some(from),
-            &Action::CloseSessions { side: from },
-        )?
-    {
+    if switch.stage == Stage::Sweeping && swept(turn, switch, from)? {
         switch.stage = Stage::Reading;
     }
     if switch.stage == Stage::Reading {
@@ -113,6 +106,33 @@ fn ended(
             Ok(false)
         }
     }
+}
+
+/// Sessions that could write were ended, and none of their accounts came back; one that comes back twice
+/// would go on writing.
+fn swept(turn: &mut Turn<'_>, switch: &mut Switch, from: Side) -> Result<bool, String> {
+    let sweep = Action::CloseSessions { side: from };
+    let since = switch.returned.as_ref().map_or(switch.since, |(_, at)| *at);
+    let last = turn.work(Some(from)).ended.get(&sweep.kind());
+    let Some(last) = last.filter(|last| last.begun >= since) else {
+        turn.act(sweep);
+        return Ok(false);
+    };
+    let returned = match &last.result {
+        Ok(Brought::Closed { returned, .. }) if !returned.is_empty() => returned,
+        Ok(_) => return Ok(true),
+        Err(error) => return Err(error.to_string()),
+    };
+    let (before, _) = switch.returned.take().unwrap_or_default();
+    let twice: Vec<_> = returned.iter().filter(|who| before.contains(who)).collect();
+    if let Some(who) = twice.first() {
+        return Err(format!(
+            "{who} may write through read-only and came back twice: stop it, or take that right from it"
+        ));
+    }
+    switch.returned = Some((returned.clone(), last.at));
+    turn.act(sweep);
+    Ok(false)
 }
 
 /// The same position in two looks that were both sent after the last session ended.

@@ -244,6 +244,10 @@ pub struct Switch {
     pub since: Timestamp,
     /// How far it has come.
     pub stage: Stage,
+    /// Accounts that may write through read-only and came back when their sessions were ended, and when
+    /// that was.
+    #[serde(default)]
+    pub returned: Option<(Vec<String>, Timestamp)>,
     /// The old writer's position, read after its last session ended, and when.
     pub position: Option<(GtidSet, Timestamp)>,
     /// Why it was asked for.

@@ -10,6 +10,7 @@ fn switching() -> State {
         to: Side::B,
         since: at(9_900),
         stage: Stage::Checking,
+        returned: None,
         position: None,
         why: "asked".to_owned(),
     })
