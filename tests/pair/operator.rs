@@ -175,6 +175,7 @@ pub(super) async fn hooks(host: &mut Host) {
     assert_noted(&noted, &wanted);
     trial.end(host).await;
 
+    let _ = std::fs::remove_file(host.path().join("noted.post_failover"));
     let (writer, reader) = host.roles().await;
     let order = Command::Failover {
         pair: None,

@@ -36,7 +36,7 @@ impl Drop for Small {
     }
 }
 
-/// The reader dies, and that cannot be recorded: no commit goes on alone before it is. The finding names it.
+/// The reader freezes, and that cannot be recorded: no commit goes on alone before it is. The finding names it.
 pub(super) async fn full(host: &mut Host) {
     let small = Small::mount(host.path().join("small"));
     let state = host.path().join(format!("state/{PAIR}/state"));
@@ -51,7 +51,8 @@ pub(super) async fn full(host: &mut Host) {
     let filler = small.0.join("filler");
     fill(&filler, &moved);
     let at = Instant::now();
-    fault::kill(trial.reader_pid(host));
+    let reader = trial.reader_pid(host);
+    fault::freeze(reader);
     let fails = |report: &PairReport| report.findings.iter().any(is_named);
     host.until("StoreFails", LONG, fails).await;
     sleep(WAITS).await;
@@ -63,6 +64,7 @@ pub(super) async fn full(host: &mut Host) {
 
     fs::remove_file(&filler).expect("remove the filler");
     trial.served(Instant::now(), LONG).await;
+    fault::thaw(reader);
     host.until("the store works", LONG, |report| !fails(report))
         .await;
     trial.end(host).await;
