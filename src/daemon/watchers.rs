@@ -18,6 +18,7 @@ use crate::observe::observer::Observer;
 use crate::observe::probes::{WriterProbe, spawn_prober};
 use crate::observe::server::{Steering, spawn_looker};
 use crate::observe::{Publisher, disk, instance, process};
+use crate::runtime::prepare::Marker;
 use crate::runtime::process::Spawned;
 
 /// What the observers of one member need.
@@ -74,7 +75,12 @@ pub(super) fn observe_member(
         let hands = hands.clone();
         async move { hands.inspect().await.map_err(|error| error.to_string()) }
     };
-    let disk_file = settings.server.datadir.join(".dualmasterd.probe");
+    let datadir = settings.server.datadir.clone();
+    let ours = Marker {
+        pair: settings.server.pair.clone(),
+        member: settings.name.clone(),
+        family: settings.server.family,
+    };
     tasks.push(tokio::spawn(instance::run(
         settings,
         |on_disk, member| judge(on_disk, &render(&member.server)),
@@ -86,7 +92,7 @@ pub(super) fn observe_member(
     )));
     tasks.push(tokio::spawn(disk::run(
         side,
-        disk_file,
+        (datadir, ours),
         interval * 2,
         clock::now,
         seen.clone(),

@@ -3,7 +3,7 @@
 //! The write blocks a thread of its own, so that a disk that hangs makes this fact old and nothing slow.
 
 use std::fs::OpenOptions;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,20 +16,30 @@ use crate::model::member::Side;
 use crate::model::probe::{ProbeError, ProbeFact};
 use crate::model::time::Timestamp;
 use crate::runtime::plain;
+use crate::runtime::prepare::Marker;
+use crate::runtime::prepare::inspect::MARKER;
 
-/// Writes to `file` every `interval` and publishes how it went, until nobody listens.
+/// The file that is written, in the datadir.
+const FILE: &str = ".dualmasterd.probe";
+
+/// No marker is longer.
+const MARKER_MAX: u64 = 4096;
+
+/// Writes to a file in `datadir` every `interval` and publishes how it went, until nobody listens. A
+/// datadir without the marker `ours` is not touched.
 pub async fn run(
     side: Side,
-    file: PathBuf,
+    (datadir, ours): (PathBuf, Marker),
     interval: Duration,
     clock: fn() -> Timestamp,
     seen: Publisher,
 ) {
     let mut fact = ProbeFact::default();
+    let file = datadir.join(FILE);
     loop {
         let sent = clock();
-        let path = file.clone();
-        let mut write = spawn_blocking(move || touch(&path));
+        let (path, datadir, ours) = (file.clone(), datadir.clone(), ours.clone());
+        let mut write = spawn_blocking(move || touch(&path, &datadir, &ours));
         let result = tokio::select! {
             result = &mut write => result,
             () = sleep(interval) => {
@@ -47,7 +57,7 @@ pub async fn run(
                 fact.took = at.since(sent);
                 fact.error = None;
             }
-            // The datadir is not there yet: nothing is known of its disk, and nothing is wrong.
+            // The datadir is not there yet, or not ours: nothing is known of its disk, and nothing is wrong.
             Ok(Err(error)) if error.kind() == io::ErrorKind::NotFound => {}
             Ok(Err(error)) => fact.error = Some(failed(at, &file, &error)),
             Err(_) => return,
@@ -63,10 +73,20 @@ pub async fn run(
 }
 
 /// One block, overwritten in place: it allocates nothing after the first time.
-fn touch(path: &Path) -> io::Result<()> {
+fn touch(path: &Path, datadir: &Path, ours: &Marker) -> io::Result<()> {
+    if !is_ours(datadir, ours) {
+        return Err(io::ErrorKind::NotFound.into());
+    }
     let file = plain::open_or_make(path, OpenOptions::new().write(true), |_| Ok(()))?;
     file.write_all_at(&[0_u8; 512], 0)?;
     file.sync_data()
+}
+
+/// We made this datadir, for this member.
+fn is_ours(datadir: &Path, ours: &Marker) -> bool {
+    let file = plain::open(&datadir.join(MARKER), OpenOptions::new().read(true));
+    let said = file.and_then(|file| io::read_to_string(file.take(MARKER_MAX)));
+    said.is_ok_and(|said| serde_json::from_str::<Marker>(&said).ok().as_ref() == Some(ours))
 }
 
 fn failed(at: Timestamp, file: &Path, error: &io::Error) -> ProbeError {
