@@ -102,10 +102,15 @@ pub fn list(reports: &[PairReport], paint: Paint) -> String {
             .members
             .iter()
             .filter_map(|m| Some(format!("{}: {}\n", m.name, clean(m.last_error.as_ref()?))));
+        let refused = report
+            .findings
+            .iter()
+            .filter(|finding| finding.kind == "ConfigRefused")
+            .map(|finding| format!("{}: {}\n", finding.kind, finding.meaning));
         format!(
             "{}\n{members}\n{}{}\n",
             title(report, paint),
-            errors.collect::<String>(),
+            errors.chain(refused).collect::<String>(),
             readiness(report, paint)
         )
     });
@@ -265,7 +270,11 @@ fn findings(findings: &[FindingReport], paint: Paint) -> String {
         let at = finding.member.as_ref().map(|m| format!(" at {m}"));
         let detail = match finding.detail.is_empty() {
             true => String::new(),
-            false => format!("\n    seen:  {}", clean(&finding.detail)),
+            // A log's lines and a configuration's carets are read one below the other.
+            false => {
+                let lines: Vec<_> = finding.detail.lines().map(clean).collect();
+                format!("\n    seen:  {}", lines.join("\n           "))
+            }
         };
         let remedy = match finding.remedy.is_empty() {
             true => String::new(),

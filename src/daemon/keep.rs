@@ -45,6 +45,8 @@ pub(super) struct Shared {
     pub(super) addresses: Option<Arc<Addresses>>,
     pub(super) notify: Arc<super::systemd::Notify>,
     pub(super) statuses: super::tell::Statuses,
+    /// Why the newest configuration is not in force.
+    pub(super) refused: watch::Sender<Option<String>>,
 }
 
 /// A pair that is kept.
@@ -193,6 +195,7 @@ pub(super) fn start(settings: &PairSettings, shared: &Shared) -> Result<Kept, Ke
         asked,
         policy: policy_rx,
         stop: stop_rx,
+        refused: shared.refused.subscribe(),
     };
     let handle = PairHandle {
         members: Both::from_fn(|side| settings.members[side].name.clone()),

@@ -34,6 +34,7 @@ pub(super) struct Inbox {
     pub(super) asked: mpsc::Receiver<Asked>,
     pub(super) policy: watch::Receiver<Policy>,
     pub(super) stop: watch::Receiver<bool>,
+    pub(super) refused: watch::Receiver<Option<String>>,
 }
 
 /// How observers are asked to look at once.
@@ -286,9 +287,15 @@ impl Pair {
         }
     }
 
-    /// The loop runs at least once per probe interval, so that it notices when it did not.
+    /// The loop runs at least once per probe interval, so that it notices when it did not, and as often
+    /// as the service manager asks.
     fn set_alarm(&mut self, wake_at: Timestamp) {
-        self.due = wake_at.min(self.facts.now + self.policy.hang.interval);
+        let pause = self.policy.hang.interval;
+        let pause = self
+            .teller
+            .turn_within()
+            .map_or(pause, |within| pause.min(within));
+        self.due = wake_at.min(self.facts.now + pause);
         if let Err(error) = self.alarm.set(self.due) {
             tracing::error!(%error, "cannot set the timer");
         }
@@ -308,6 +315,10 @@ impl Pair {
             }
             Ok(()) = inbox.stop.changed() => {
                 self.facts.stopping = *inbox.stop.borrow_and_update();
+                true
+            }
+            Ok(()) = inbox.refused.changed() => {
+                self.facts.config_refused = inbox.refused.borrow_and_update().clone();
                 true
             }
             _ = self.alarm.wait() => true,

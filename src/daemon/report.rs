@@ -6,7 +6,7 @@ use crate::control::report::{
 };
 use crate::decide::{Decision, Explanation};
 use crate::model::facts::{EndpointFact, Facts, MemberFacts};
-use crate::model::finding::Finding;
+use crate::model::finding::{Finding, Kind};
 use crate::model::gtid::{GtidSet, Origin};
 use crate::model::link::{LinkStatus, Receiver};
 use crate::model::member::Side;
@@ -79,8 +79,17 @@ pub fn summary(report: &PairReport) -> String {
         true => "failover ready",
         false => "failover not ready",
     };
+    let refused = Kind::ConfigRefused.to_string();
+    let refused = match report
+        .findings
+        .iter()
+        .any(|finding| finding.kind == refused)
+    {
+        true => "; the configuration on disk is refused",
+        false => "",
+    };
     format!(
-        "{}: {}, {writer}{}; {ready}",
+        "{}: {}, {writer}{}; {ready}{refused}",
         report.pair,
         report.state,
         reader.unwrap_or_default()

@@ -11,6 +11,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::clock;
+use super::journal::{Event, Line};
 use super::keep::{self, KeepError, Kept, Shared};
 use super::log;
 use super::signals::{Signal, Signals};
@@ -20,6 +21,7 @@ use crate::act::instance::chain;
 use crate::config::{self, EXIT_CONFIG, LogFormat, Settings, Sources};
 use crate::control::desk::{AskedReload, Desk, Pairs};
 use crate::control::socket::{Limits, Server};
+use crate::model::finding::Severity;
 use crate::net::address::Addresses;
 use crate::net::nft::Nft;
 use crate::store::lock::InstanceLock;
@@ -113,6 +115,7 @@ async fn daemon(sources: &Sources, settings: Settings) -> Result<(), RunError> {
         addresses: addresses(&settings)?,
         notify: notify.clone(),
         statuses: Arc::default(),
+        refused: watch::Sender::new(None),
     };
     let (pairs_tx, pairs_rx) = watch::channel(Pairs::new());
     let (reload_tx, mut reload) = mpsc::channel(4);
@@ -131,7 +134,11 @@ async fn daemon(sources: &Sources, settings: Settings) -> Result<(), RunError> {
     };
     daemon.keep_all()?;
     notify.ready();
-    tracing::info!(pairs = daemon.kept.len(), "ready");
+    say(
+        Event::DaemonReady,
+        Severity::Info,
+        format!("ready, {} pairs", daemon.kept.len()),
+    );
     loop {
         tokio::select! {
             signal = signals.next() => match signal {
@@ -150,7 +157,8 @@ async fn daemon(sources: &Sources, settings: Settings) -> Result<(), RunError> {
         }
     }
     notify.stopping();
-    tracing::info!("stopping: servers, roles and endpoint stay as they are");
+    let text = "stopping: servers and roles stay as they are";
+    say(Event::DaemonStopping, Severity::Info, text);
     daemon.stop().await;
     let _ = close.send(());
     let _ = serving.await;
@@ -192,14 +200,18 @@ impl Daemon {
                 Err(why) => Err(why),
             };
         match &result {
-            Ok(text) => tracing::info!("configuration reloaded: {text}"),
-            Err(why) => {
-                tracing::error!("the new configuration is bad, the old one stays in force:\n{why}");
-                self.shared
-                    .notify
-                    .status("new configuration refused, the old one stays in force");
-            }
+            Ok(text) => say(
+                Event::ConfigReloaded,
+                Severity::Info,
+                format!("configuration reloaded: {text}"),
+            ),
+            Err(why) => say(
+                Event::ConfigRejected,
+                Severity::Error,
+                format!("the new configuration is bad, the old one stays in force:\n{why}"),
+            ),
         }
+        self.shared.refused.send_replace(result.clone().err());
         result
     }
 
@@ -222,6 +234,13 @@ impl Daemon {
     }
 
     async fn follow(&mut self, new: Settings) -> Result<String, String> {
+        // What may fail comes first, so that a refusal changes nothing.
+        if self.shared.nft.is_none() {
+            self.shared.nft = nft(&new).await.map_err(|error| chain(&error))?;
+        }
+        if self.shared.addresses.is_none() {
+            self.shared.addresses = addresses(&new).map_err(|error| chain(&error))?;
+        }
         let (mut begun, mut left) = (0, 0);
         let gone: Vec<String> = self
             .kept
@@ -264,6 +283,10 @@ fn folder(path: &std::path::Path) -> Result<(), RunError> {
         folder: path.to_owned(),
         source,
     })
+}
+
+fn say(event: Event, severity: Severity, text: impl Into<String>) {
+    Line::of_daemon(event, severity, text).emit();
 }
 
 /// One `nft` serves all pairs; none is started where nobody has an endpoint.

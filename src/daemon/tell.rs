@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -58,6 +59,11 @@ impl Teller {
             line.emit();
         }
         self.history.begun(step, facts.now);
+    }
+
+    /// How often the loop must turn at least, by the service manager's order.
+    pub(super) fn turn_within(&self) -> Option<Duration> {
+        self.notify.turn_within()
     }
 
     /// What changed with this decision.

@@ -17,6 +17,9 @@ use super::rejoin;
 use super::serve;
 use super::turn::Turn;
 
+/// A server with less than this many megabytes to write to is about to stand still, and none can start:
+/// the temporary tablespace alone takes 12.
+const FULL_MB: u64 = 16;
 /// A life this long ends the count of starts in a row.
 const GOOD_LIFE: Duration = Duration::from_secs(30);
 
@@ -33,7 +36,16 @@ pub(super) fn steps(turn: &mut Turn<'_>, restart_writer: bool) {
         let (Some(instance), Some(process)) = (&member.instance, &member.process) else {
             continue;
         };
-        if files(turn, side, instance) && !process.lives() {
+        let full = instance.free_mb < FULL_MB;
+        if full {
+            let detail = format!(
+                "{} MB are free\n{}",
+                instance.free_mb,
+                instance.last_words.join("\n")
+            );
+            turn.find_at(side, Kind::DiskFull, detail.trim_end());
+        }
+        if files(turn, side, instance) && !process.lives() && !full {
             start(turn, side, instance, process, restart_writer);
         }
         accounts(turn, side);

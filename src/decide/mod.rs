@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::action::Step;
 use crate::model::facts::Facts;
-use crate::model::finding::Finding;
+use crate::model::finding::{Finding, Kind};
 use crate::model::member::Side;
 use crate::model::memory::{Memory, Stage, State};
 use crate::model::policy::Policy;
@@ -70,6 +70,9 @@ pub struct Watch {
 /// Decides.
 pub fn decide(policy: &Policy, memory: &Memory, facts: &Facts) -> Decision {
     let mut turn = Turn::new(policy, memory, facts);
+    if let Some(why) = &facts.config_refused {
+        turn.find(Finding::of_pair(Kind::ConfigRefused, why.clone()));
+    }
     choose::forget_other_boot(&mut turn);
     requests::expire(&mut turn);
     requests::answer(&mut turn);

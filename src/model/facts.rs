@@ -41,6 +41,8 @@ pub struct Facts {
     pub requests: Vec<Request>,
     /// The daemon is to stop cleanly.
     pub stopping: bool,
+    /// Why the newest configuration is not in force, but the one before it.
+    pub config_refused: Option<String>,
 }
 
 /// One member.
@@ -110,8 +112,8 @@ pub struct InstanceFact {
     pub port_taken_by: Option<String>,
     /// The server's own last words, where its last start failed.
     pub last_words: Vec<String>,
-    /// Free space on its file system, percent.
-    pub free_percent: u8,
+    /// Free space on its file system, in megabytes.
+    pub free_mb: u64,
 }
 
 /// Where the endpoint leads.
@@ -148,6 +150,7 @@ impl Facts {
             pair: Work::default(),
             requests: Vec::new(),
             stopping: false,
+            config_refused: None,
         }
     }
 }

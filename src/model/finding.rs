@@ -66,6 +66,8 @@ pub enum Kind {
     TailRemoved,
     HookFailed,
     PreparedXa,
+    ConfigRefused,
+    DiskFull,
 }
 
 /// One finding.
@@ -274,6 +276,16 @@ impl Kind {
                 "read the saved file if a client wants to know",
             ),
             Self::HookFailed => (Error, "a hook failed", "run it by hand"),
+            Self::DiskFull => (
+                Error,
+                "a server's disk is full: writes wait, or the server ends",
+                "free or add space: the server goes on by itself",
+            ),
+            Self::ConfigRefused => (
+                Error,
+                "the configuration on disk is refused, the one before it stays in force",
+                "correct it, then `dualmasterctl reload`",
+            ),
             Self::PreparedXa => (
                 Warning,
                 "prepared XA transactions are open",

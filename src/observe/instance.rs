@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nix::unistd::{AccessFlags, access};
 use tokio::sync::{Notify, watch};
-use tokio::time::timeout;
+use tokio::time::sleep;
 
 use super::{Publisher, Seen};
 use crate::config::MemberSettings;
@@ -20,8 +20,9 @@ use crate::runtime::log::tail_log;
 use crate::runtime::port::port_in_use;
 use crate::runtime::prepare::inspect;
 
-/// How often files are looked at without being asked: drift is not urgent.
-const EVERY: Duration = Duration::from_secs(10);
+/// How often files are looked at without being asked, beside each end of a life: soon enough for a disk
+/// that fills, and for what keeps a server from starting to go away.
+const EVERY: Duration = Duration::from_secs(2);
 /// Lines of the server's log that go with a failed start.
 const LAST_WORDS: usize = 12;
 
@@ -30,7 +31,7 @@ pub async fn run<I, F>(
     member: MemberSettings,
     judge_config: fn(Option<&str>, &MemberSettings) -> FileState,
     inspect_datadir: I,
-    lives: watch::Receiver<Option<Incarnation>>,
+    mut lives: watch::Receiver<Option<Incarnation>>,
     asked: Arc<Notify>,
     clock: fn() -> Timestamp,
     seen: Publisher,
@@ -39,7 +40,7 @@ pub async fn run<I, F>(
     F: Future<Output = Result<inspect::Datadir, String>>,
 {
     loop {
-        let alive = lives.borrow().is_some();
+        let alive = lives.borrow_and_update().is_some();
         let datadir = if alive {
             Datadir::Ours
         } else {
@@ -52,12 +53,16 @@ pub async fn run<I, F>(
             binary_error: binary_error(&member.binary),
             port_taken_by: if alive { None } else { port_taken_by(&member) },
             last_words: tail_log(&member.server.log, LAST_WORDS).unwrap_or_default(),
-            free_percent: free_percent(&member.server.datadir),
+            free_mb: free_mb(&member.server.datadir),
         };
         if seen.send(Seen::Instance(member.side, fact)).is_err() {
             return;
         }
-        let _ = timeout(EVERY, asked.notified()).await;
+        tokio::select! {
+            () = asked.notified() => {}
+            Ok(()) = lives.changed() => {}
+            () = sleep(EVERY) => {}
+        }
     }
 }
 
@@ -127,13 +132,12 @@ fn port_taken_by(member: &MemberSettings) -> Option<String> {
     })
 }
 
-fn free_percent(path: &Path) -> u8 {
-    let Ok(stat) = nix::sys::statvfs::statvfs(path) else {
-        return 100;
-    };
-    let (free, all) = (
-        u128::from(stat.blocks_available()),
-        u128::from(stat.blocks()).max(1),
-    );
-    u8::try_from(free * 100 / all).unwrap_or(100)
+/// What the server may still write, on the file system of the nearest folder that is there.
+fn free_mb(path: &Path) -> u64 {
+    let stat = path
+        .ancestors()
+        .find_map(|folder| nix::sys::statvfs::statvfs(folder).ok());
+    stat.map_or(u64::MAX, |stat| {
+        u64::from(stat.blocks_available()).saturating_mul(stat.fragment_size()) >> 20
+    })
 }

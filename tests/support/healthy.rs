@@ -123,7 +123,7 @@ fn member(family: Family, side: Side) -> MemberFacts {
             binary_error: None,
             port_taken_by: None,
             last_words: Vec::new(),
-            free_percent: 50,
+            free_mb: 50_000,
         }),
         process: Some(ProcessFact {
             at: NOW,

@@ -71,6 +71,7 @@ pub(super) fn check(
     };
     let mut own = of.own.clone();
     own.extend(mysqld::check(check, &at("mysqld"), &said.mysqld, rules));
+    certificates(of.said, &mut own);
     let server = ServerFile {
         pair: of.pair.to_owned(),
         member: name.to_owned(),
@@ -109,6 +110,18 @@ pub(super) fn check(
         install_db: install_db(check, of, name, said),
         account,
         root: root(check, of, name, said),
+    }
+}
+
+/// A server shows the link's certificate to its replica, unless the operator gave it another.
+fn certificates(pair: &file::Pair, own: &mut BTreeMap<String, String>) {
+    let Some(tls) = &pair.link.tls else { return };
+    let (Some(ca), Some(cert), Some(key)) = (&tls.ca, &tls.cert, &tls.key) else {
+        return;
+    };
+    for (name, path) in [("ssl_ca", ca), ("ssl_cert", cert), ("ssl_key", key)] {
+        own.entry(name.to_owned())
+            .or_insert_with(|| path.display().to_string());
     }
 }
 
