@@ -1,3 +1,7 @@
 //! One module for each neighbour.
 
+mod configuration;
+mod daemon;
 mod endpoint;
+mod instance;
+mod tls;

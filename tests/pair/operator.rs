@@ -4,7 +4,7 @@ use std::process::Command as Process;
 use std::time::Duration;
 
 use dualmasterd::control::commands::{Answer, Command};
-use dualmasterd::control::report::{PairState, ThreadState};
+use dualmasterd::control::report::{FindingReport, PairReport, PairState, ThreadState};
 use dualmasterd::model::request::Thread;
 use dualmasterd::model::server::Family;
 use tokio::time::{Instant, sleep};
@@ -243,23 +243,69 @@ pub(super) async fn ruleset_flushed(host: &mut Host) {
     trial.end(host).await;
 }
 
-/// A bad file leaves all as it is and says why; a good one is taken.
+/// A bad file leaves all as it is and says why, everywhere; a good one is taken.
 pub(super) async fn reloads(host: &mut Host) {
-    let good = std::fs::read_to_string(host.config()).expect("read");
-    std::fs::write(
-        host.config(),
-        good.replace("[pair.t]", "[pair.t]\nflavour = 1"),
-    )
-    .expect("write");
-    let bad = host.ctl(&["reload"]).await;
-    assert_eq!(bad.code, 78, "{bad:?}");
-    assert!(
-        format!("{}{}", bad.out, bad.err).contains("flavour"),
-        "{bad:?}"
-    );
     host.until_healthy(LONG).await;
+    let servers = [host.pid("a"), host.pid("b")];
+    let good = std::fs::read_to_string(host.config()).expect("read");
+    let bad = good.replace("[pair.t]", "[pair.t]\nflavour = 1");
+    std::fs::write(host.config(), bad).expect("write");
+    let refused = host.ctl(&["reload"]).await;
+    assert_eq!(refused.code, 78, "{refused:?}");
+    assert!(
+        format!("{}{}", refused.out, refused.err).contains("flavour"),
+        "{refused:?}"
+    );
+    is_refused(host).await;
+
+    std::fs::write(host.config(), &good).expect("write");
+    let taken = host.ctl(&["reload"]).await;
+    assert_eq!(taken.code, 0, "{taken:?}");
+    let is_taken = |report: &PairReport| named(report).is_none();
+    host.until("the good file", LONG, is_taken).await;
+
+    // The same by signal.
+    std::fs::write(host.config(), b"").expect("write");
+    let before = host.notify.count();
+    fault::hang_up(host.daemon_pid());
+    let reloading = |line: &str| line == "RELOADING=1";
+    assert!(host.notify.heard(before, reloading, LONG).await);
+    is_refused(host).await;
+    let other = good.replace("reader = 26005", "reader = 26005\nreader_lag = \"3s\"");
+    assert_ne!(other, good);
+    std::fs::write(host.config(), &other).expect("write");
+    fault::hang_up(host.daemon_pid());
+    host.until("the other limit", LONG, |report| {
+        named(report).is_none() && report.members.iter().all(|m| m.lag_limit_ms == 3000)
+    })
+    .await;
     std::fs::write(host.config(), good).expect("write");
-    let reloaded = host.ctl(&["reload"]).await;
-    assert_eq!(reloaded.code, 0, "{reloaded:?}");
+    fault::hang_up(host.daemon_pid());
+    host.until_healthy(LONG).await;
+    assert_eq!([host.pid("a"), host.pid("b")], servers);
+}
+
+fn named(report: &PairReport) -> Option<&FindingReport> {
+    let mut findings = report.findings.iter();
+    findings.find(|finding| finding.kind == "ConfigRefused")
+}
+
+/// `list`, `explain`, `STATUS=` and the log say that the file is refused, and why; the pair serves on.
+async fn is_refused(host: &Host) {
+    let refused = |report: &PairReport| named(report).is_some();
+    let report = host.until("a refused file", LONG, refused).await;
+    let why = named(&report).map(|finding| finding.detail.clone());
+    let why = why.unwrap_or_default();
+    assert!(
+        why.contains("dualmasterd.toml:") && why.contains('^'),
+        "{why}"
+    );
+    for verb in ["list", "explain"] {
+        let said = host.ctl(&[verb]).await;
+        assert!(said.out.contains("ConfigRefused"), "{verb}: {said:?}");
+    }
+    let status = |line: &str| line.starts_with("STATUS=") && line.contains("refused");
+    assert!(host.notify.heard(0, status, LONG).await);
+    assert!(host.log().contains("the old one stays in force"));
     host.until_healthy(LONG).await;
 }

@@ -15,6 +15,11 @@ pub fn terminate(pid: i32) {
     signal(pid, Signal::SIGTERM);
 }
 
+/// SIGHUP.
+pub fn hang_up(pid: i32) {
+    signal(pid, Signal::SIGHUP);
+}
+
 /// SIGSTOP.
 pub fn freeze(pid: i32) {
     signal(pid, Signal::SIGSTOP);

@@ -16,6 +16,7 @@
 
 pub mod check;
 pub mod cut;
+pub mod disk;
 pub mod fault;
 pub mod folder;
 pub mod history;
@@ -30,6 +31,7 @@ pub mod sql;
 pub mod words;
 
 pub use cut::Cut;
+pub use disk::Disk;
 pub use history::History;
 pub use host::Host;
 pub use load::Load;
