@@ -138,6 +138,6 @@ fn free_mb(path: &Path) -> u64 {
         .ancestors()
         .find_map(|folder| nix::sys::statvfs::statvfs(folder).ok());
     stat.map_or(u64::MAX, |stat| {
-        u64::from(stat.blocks_available()).saturating_mul(stat.fragment_size()) >> 20
+        stat.blocks_available().saturating_mul(stat.fragment_size()) >> 20
     })
 }
