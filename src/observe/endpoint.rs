@@ -71,7 +71,15 @@ pub async fn run<W, F>(
         if fact.writer.is_some() && fact.writer != led_to {
             led_to = fact.writer;
             let at = clock();
-            match who(target.writer).await {
+            let answer = tokio::select! {
+                answer = who(target.writer) => answer,
+                // Nobody answers at an address that was just taken away: that is not waited for.
+                () = ears.hear(&target) => {
+                    led_to = None;
+                    continue;
+                }
+            };
+            match answer {
                 Ok(server_id) => answered = Some((server_id, at)),
                 Err(why) => {
                     fact.error = Some(match why.refused {
