@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use dualmasterd::control::report::PairReport;
 use dualmasterd::model::server::Family;
+use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use tokio::time::{Instant, sleep};
 
 use crate::support::check::check;
@@ -53,9 +54,10 @@ async fn starts(family: Family) {
     assert!(taken.contains("edges"), "{taken}");
     sleep(Duration::from_secs(2)).await;
     assert_eq!(site.begun("start"), 0, "a start without a port or a binary");
-    site.repair();
 
+    // There before the binary is: a member that lacks both would be made at once.
     site.other_family();
+    site.repair();
     let foreign = named_with(&host, "DatadirForeign", "b", "belongs to root").await;
     eprintln!("{foreign}");
     site.chown("mysql");
@@ -242,10 +244,13 @@ impl Site {
 
     /// A folder that holds something else than a server's data.
     fn precious(&self) {
-        std::fs::rename(self.datadir(), self.folder.join("other")).expect("move it away");
-        std::fs::create_dir(self.datadir()).expect("make a folder");
-        std::fs::write(self.datadir().join("precious"), "mine").expect("write");
+        let other = self.folder.join("other");
+        std::fs::create_dir(&other).expect("make a folder");
+        std::fs::write(other.join("precious"), "mine").expect("write");
         self.chown("mysql");
+        // At no moment is there none, which the daemon would fill.
+        let exchange = RenameFlags::RENAME_EXCHANGE;
+        renameat2(AT_FDCWD, &other, AT_FDCWD, &self.datadir(), exchange).expect("exchange");
     }
 
     /// Everything is as it was left; the folder is moved out of the way.
