@@ -243,6 +243,9 @@ async fn collect(conn: &mut Conn, sql: &str) -> Result<Vec<Vec<Row>>, mysql_asyn
             break;
         }
     }
+    // A statement behind the first that fails looks like the end until then; its error would come with
+    // the next question.
+    result.drop_result().await?;
     Ok(all)
 }
 
