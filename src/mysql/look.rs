@@ -1,8 +1,9 @@
-//! Looks at one server: a few statements on one connection, as few round trips as it takes.
+//! Looks at one server: a few statements on one connection, in one round trip.
 //!
 //! A full look reads everything. A quick look reads what moves during a role change (sets, threads,
 //! errors, the switches) and takes the rest from the last full one.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +29,17 @@ const NO_TABLE: [u16; 4] = [1044, 1049, 1142, 1146];
 pub struct Looker {
     session: Session,
     semi_sync: bool,
+    /// The heartbeat table was there at the last full look.
+    has_schema: bool,
     last: Option<ServerFact>,
+}
+
+/// The results of the statements of one round trip that were not yet read.
+type Results = VecDeque<Vec<Row>>;
+
+/// The rows of the next statement.
+fn next(results: &mut Results) -> Vec<Row> {
+    results.pop_front().unwrap_or_default()
 }
 
 /// What moves.
@@ -60,6 +71,7 @@ impl Looker {
         Ok(Self {
             session,
             semi_sync,
+            has_schema: false,
             last: None,
         })
     }
@@ -79,41 +91,75 @@ impl Looker {
         }
         let asked = now();
         let dialect = self.session.dialect();
-        let core = self.core(limit).await?;
-        let link = self.link(core.link, &core.executed, None, limit).await?;
-        let rest = self.session.results(&dialect.rest(), limit).await?;
-        let variables = rest.first().and_then(|rows| rows.first());
-        let variables = variables.ok_or_else(|| self.nothing("variables"))?;
-        let mut semi_sync = core.semi_sync;
-        self.semi_sync_status(&mut semi_sync, limit).await?;
-        let heartbeats = match self.session.rows(schema::HEARTBEATS, limit).await {
-            Ok(rows) => status::heartbeats(&rows),
-            Err(error) if error.errno.is_some_and(|errno| NO_TABLE.contains(&errno)) => Vec::new(),
-            Err(error) => return Err(error),
+        let mut results = self.ask_everything(limit).await?;
+        let core = self.core(&mut results)?;
+        let link = match core.link {
+            LinkSeen::Whole(link) => link.map(|link| *link),
+            LinkSeen::Moving(moving) => {
+                let known = self.read_link(&next(&mut results), &core.executed)?;
+                self.renewed(&moving, &core.executed, known)?
+            }
         };
+        let mut semi_sync = core.semi_sync;
+        if self.semi_sync {
+            status::semi_sync_status(&next(&mut results), &mut semi_sync);
+        }
+        let variables = next(&mut results).into_iter().next();
+        let variables = variables.ok_or_else(|| self.nothing("variables"))?;
+        let blockers = status::blockers(&next(&mut results));
+        let heartbeats = status::heartbeats(&next(&mut results));
         let fact = ServerFact {
             asked,
             at: now(),
             incarnation: life.clone(),
             family: dialect.family(),
             version: dialect.version(),
-            server_id: number(variables, &["server_id"]).unwrap_or_default(),
-            uuid: text(variables, &["server_uuid"]),
+            server_id: number(&variables, &["server_id"]).unwrap_or_default(),
+            uuid: text(&variables, &["server_uuid"]),
             writable: core.writable,
             executed: core.executed,
             semi_sync,
             link,
             heartbeats,
             events_on: core.events_on,
-            strict: on(variables, &["strict"]),
-            logs_updates: on(variables, &["logs_updates"]),
+            strict: on(&variables, &["strict"]),
+            logs_updates: on(&variables, &["logs_updates"]),
             prepared_xa: core.prepared_xa,
-            blockers: rest
-                .get(1)
-                .map_or_else(Vec::new, |rows| status::blockers(rows)),
+            blockers,
         };
         self.last = Some(fact.clone());
         Ok(fact)
+    }
+
+    /// Everything in one round trip. The heartbeats are asked for last, and not before their table is
+    /// known to be there: a statement that fails ends the others behind it.
+    async fn ask_everything(&mut self, limit: Duration) -> Result<Results, SqlError> {
+        let dialect = self.session.dialect();
+        let mut sql = dialect.core(self.semi_sync);
+        if dialect.has_link_tables() {
+            sql = format!("{sql}; {}", dialect.show_link());
+        }
+        if self.semi_sync {
+            sql = format!("{sql}; {}", dialect.semi_sync_status());
+        }
+        sql = format!("{sql}; {}", dialect.rest());
+        if self.has_schema {
+            let joined = format!("{sql}; {}", schema::HEARTBEATS);
+            match self.session.results(&joined, limit).await {
+                Err(error) if is_absent(&error) => self.has_schema = false,
+                results => return results.map(Results::from_iter),
+            }
+        }
+        let mut results = self.session.results(&sql, limit).await?;
+        match self.session.rows(schema::HEARTBEATS, limit).await {
+            Ok(rows) => {
+                self.has_schema = true;
+                results.push(rows);
+            }
+            Err(error) if is_absent(&error) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(results.into())
     }
 
     /// What moves, over the last full look; a full look where there is none.
@@ -130,13 +176,39 @@ impl Looker {
             return self.look_full(life, now, limit).await;
         };
         fact.asked = now();
-        let core = self.core(limit).await?;
-        let known = fact.link.take();
-        fact.link = self.link(core.link, &core.executed, known, limit).await?;
-        let mut semi_sync = core.semi_sync;
-        if semi_sync.source_on {
-            self.semi_sync_status(&mut semi_sync, limit).await?;
+        let dialect = self.session.dialect();
+        // Whether a source is on is seen only by looking: one that was on is asked at once.
+        let with_status = self.semi_sync && fact.semi_sync.source_on;
+        let mut sql = dialect.core(self.semi_sync);
+        if with_status {
+            sql = format!("{sql}; {}", dialect.semi_sync_status());
         }
+        let mut results = Results::from(self.session.results(&sql, limit).await?);
+        let core = self.core(&mut results)?;
+        let mut semi_sync = core.semi_sync;
+        if with_status {
+            status::semi_sync_status(&next(&mut results), &mut semi_sync);
+        } else if semi_sync.source_on {
+            let rows = self
+                .session
+                .rows(&dialect.semi_sync_status(), limit)
+                .await?;
+            status::semi_sync_status(&rows, &mut semi_sync);
+        }
+        let known = fact.link.take();
+        fact.link = match core.link {
+            LinkSeen::Whole(link) => link.map(|link| *link),
+            LinkSeen::Moving(moving) => {
+                let known = match known {
+                    Some(link) => Some(link),
+                    None => {
+                        let rows = self.session.rows(&dialect.show_link(), limit).await?;
+                        self.read_link(&rows, &core.executed)?
+                    }
+                };
+                self.renewed(&moving, &core.executed, known)?
+            }
+        };
         fact.semi_sync = semi_sync;
         fact.events_on = core.events_on;
         fact.prepared_xa = core.prepared_xa;
@@ -148,58 +220,42 @@ impl Looker {
         Ok(fact)
     }
 
-    async fn core(&mut self, limit: Duration) -> Result<Core, SqlError> {
+    /// What moves, from the first results of a look.
+    fn core(&self, results: &mut Results) -> Result<Core, SqlError> {
         let dialect = self.session.dialect();
-        let sql = dialect.core(self.semi_sync);
-        let mut results = self.session.results(&sql, limit).await?;
-        let prepared = results.pop().unwrap_or_default();
-        let mut results = results.into_iter();
-        let row = results.next().and_then(|rows| rows.into_iter().next());
+        let row = next(results).into_iter().next();
         let row = row.ok_or_else(|| self.nothing("variables"))?;
         let executed = text(&row, &["executed"]).unwrap_or_default();
         let executed = status::gtids(dialect, self.session.name(), &executed)?;
         let mut semi_sync = SemiSync::default();
         status::semi_sync_settings(&row, self.semi_sync, &mut semi_sync);
+        let (writable, events_on) = (!on(&row, &["read_only"]), on(&row, &["events"]));
+        let link = match dialect.has_link_tables() {
+            true => LinkSeen::Moving(Box::new(row)),
+            false => LinkSeen::Whole(self.read_link(&next(results), &executed)?.map(Box::new)),
+        };
         Ok(Core {
-            writable: !on(&row, &["read_only"]),
-            events_on: on(&row, &["events"]),
+            writable,
+            events_on,
             semi_sync,
-            prepared_xa: u32::try_from(prepared.len()).unwrap_or(u32::MAX),
-            link: match results.next() {
-                None => LinkSeen::Moving(Box::new(row)),
-                Some(rows) => LinkSeen::Whole(self.read_link(&rows, &executed)?.map(Box::new)),
-            },
+            prepared_xa: u32::try_from(next(results).len()).unwrap_or(u32::MAX),
+            link,
             executed,
         })
     }
 
-    /// The link from what was seen of it; `known` spares the statement that shows where it leads.
-    async fn link(
-        &mut self,
-        seen: LinkSeen,
+    /// The link as it was known, with what moves as it is now.
+    fn renewed(
+        &self,
+        moving: &Row,
         executed: &GtidSet,
         known: Option<LinkStatus>,
-        limit: Duration,
     ) -> Result<Option<LinkStatus>, SqlError> {
-        let moving = match seen {
-            LinkSeen::Whole(link) => return Ok(link.map(|link| *link)),
-            LinkSeen::Moving(row) => row,
+        let Some(mut link) = known.filter(|_| text(moving, &["receiver"]).is_some()) else {
+            return Ok(None);
         };
         let dialect = self.session.dialect();
-        if text(&moving, &["receiver"]).is_none() {
-            return Ok(None);
-        }
-        let whole = match known {
-            Some(link) => Some(link),
-            None => {
-                let rows = self.session.rows(&dialect.show_link(), limit).await?;
-                self.read_link(&rows, executed)?
-            }
-        };
-        let Some(mut link) = whole else {
-            return Ok(None);
-        };
-        status::renew_link(dialect, self.session.name(), &moving, executed, &mut link)?;
+        status::renew_link(dialect, self.session.name(), moving, executed, &mut link)?;
         Ok(Some(link))
     }
 
@@ -215,22 +271,13 @@ impl Looker {
         self.session.usable()
     }
 
-    async fn semi_sync_status(
-        &mut self,
-        semi: &mut SemiSync,
-        limit: Duration,
-    ) -> Result<(), SqlError> {
-        if self.semi_sync {
-            let sql = self.session.dialect().semi_sync_status();
-            let rows = self.session.rows(&sql, limit).await?;
-            status::semi_sync_status(&rows, semi);
-        }
-        Ok(())
-    }
-
     fn nothing(&self, what: &str) -> SqlError {
         SqlError::unexpected(format!("reading {what}"), self.session.name(), "no row")
     }
+}
+
+fn is_absent(error: &SqlError) -> bool {
+    error.errno.is_some_and(|errno| NO_TABLE.contains(&errno))
 }
 
 /// MariaDB has semi-sync built in, MySQL by plugins, without which its variables do not exist.

@@ -178,7 +178,7 @@ impl Dialect {
     pub(super) fn core(self, semi_sync: bool) -> String {
         match self {
             Self::Mariadb(_) => mariadb::CORE.to_owned(),
-            Self::Mysql(_) if self.can(Can::QueueingTransaction) => format!(
+            Self::Mysql(_) if self.has_link_tables() => format!(
                 "SELECT {}, {}; XA RECOVER",
                 mysql::core_variables(self, semi_sync),
                 mysql::CORE_LINK
@@ -188,6 +188,19 @@ impl Dialect {
                 mysql::core_variables(self, semi_sync),
                 self.show_link()
             ),
+        }
+    }
+
+    /// It shows the moving parts of a link in tables, beside the variables.
+    pub(super) fn has_link_tables(self) -> bool {
+        self.can(Can::QueueingTransaction)
+    }
+
+    /// What the server has executed, as the column `executed`.
+    pub fn executed(self) -> &'static str {
+        match self {
+            Self::Mariadb(_) => "SELECT @@global.gtid_binlog_state AS executed",
+            Self::Mysql(_) => "SELECT @@global.gtid_executed AS executed",
         }
     }
 
