@@ -16,4 +16,8 @@ mod support;
 mod cases;
 mod check;
 mod random;
+mod run;
+mod schedule;
+mod shrink;
+mod story;
 mod world;

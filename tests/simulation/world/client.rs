@@ -3,8 +3,8 @@
 use dualmasterd::model::incarnation::Incarnation;
 use dualmasterd::model::member::Side;
 
-use super::server::{Content, Entry, Phase, Session, Waiting};
-use super::{Event, MS, Time, World};
+use super::server::{Content, Entry, Life, Phase, Session, Waiting};
+use super::{Event, MS, SECOND, Time, World};
 
 /// Time between two writes of one client.
 const PACE: Time = 25 * MS;
@@ -30,10 +30,11 @@ impl World {
         let side = match &client.session {
             Some((side, _)) => *side,
             None => {
-                let target = self
-                    .endpoint
-                    .writer
-                    .filter(|side| self.servers[*side].answers());
+                let target = self.endpoint.writer.filter(|side| {
+                    let life = self.servers[*side].life.as_ref();
+                    let held_up = life.is_some_and(|life| life.held_up > self.now);
+                    self.servers[*side].answers() && !held_up
+                });
                 let Some(side) = target else {
                     self.after(RETRY, Event::Client(number));
                     return;
@@ -49,11 +50,8 @@ impl World {
         self.written += 1;
         let write = self.written;
         self.clients[number].busy = Some(write);
-        if self.servers[side]
-            .life
-            .as_ref()
-            .is_some_and(|life| life.frozen)
-        {
+        let stands = |life: &Life| life.frozen || life.disk_stuck;
+        if self.servers[side].life.as_ref().is_some_and(stands) {
             // It hangs until the server goes on or ends.
             return;
         }
@@ -71,8 +69,51 @@ impl World {
         if !may {
             return false;
         }
-        self.commits(side, content, session);
+        let takes = self.servers[side].disk_takes;
+        let life = self.servers[side].life.as_ref();
+        match life
+            .filter(|_| takes > 0)
+            .map(|life| life.incarnation.clone())
+        {
+            Some(life) => self.after(takes, Event::Commits(side, life, content, session)),
+            None => self.commits(side, content, session),
+        }
         true
+    }
+
+    /// A commit has got past a slow disk.
+    pub fn slow_commit(
+        &mut self,
+        side: Side,
+        life: &Incarnation,
+        content: Content,
+        session: Session,
+    ) {
+        let now = self.servers[side].life.as_ref();
+        if now.is_none_or(|now| now.incarnation != *life) {
+            // Its client hears of the death.
+            return;
+        }
+        if !self.servers[side].works() {
+            let again = Event::Commits(side, life.clone(), content, session);
+            self.after(50 * MS, again);
+            return;
+        }
+        // What was being written when the server was closed is written first.
+        self.commits(side, content, session);
+    }
+
+    /// Whoever prepared an XA transaction commits it, or rolls it back in no binary log.
+    pub fn xa_ends(&mut self, side: Side) {
+        if !self.servers[side].answers() {
+            self.after(SECOND, Event::XaEnds(side));
+            return;
+        }
+        self.servers[side].prepared_xa = 0;
+        let life = self.servers[side].life.as_ref();
+        if life.is_some_and(|life| life.writable && !life.opened_by_hand) {
+            self.commits(side, Content::Empty, Session::Nobody);
+        }
     }
 
     /// Into the binary log, then waiting or answered.
@@ -93,6 +134,7 @@ impl World {
         }
         server.log(entry.clone(), !waits);
         if waits {
+            self.third_acknowledges(side, entry.txn);
             self.after(
                 timeout.saturating_mul(MS).min(1 << 50),
                 Event::AckTimeout(side, incarnation, entry.txn),
@@ -103,6 +145,17 @@ impl World {
         self.ship_soon(side.peer());
     }
 
+    /// A third replica acknowledges as well, later than the peer would.
+    fn third_acknowledges(&mut self, side: Side, txn: super::server::Txn) {
+        let now = self.now;
+        let life = self.servers[side].life.as_ref();
+        if let Some(life) = life.filter(|life| life.third.is_some_and(|from| from <= now)) {
+            let event = Event::Acknowledged(side, life.incarnation.clone(), txn);
+            let wait = self.rng.within(10 * MS, 60 * MS);
+            self.after(wait, event);
+        }
+    }
+
     /// The server said OK.
     pub fn answered(&mut self, side: Side, entry: &Entry, session: Session) {
         match session {
@@ -111,7 +164,7 @@ impl World {
                 if let Content::Write(write) = entry.content {
                     self.acknowledged.insert(write);
                     self.last_ack = self.now;
-                    self.check_ack(side);
+                    self.check_ack(side, entry);
                 }
                 let wait = self.rng.within(PACE / 2, PACE * 2);
                 self.after(wait, Event::Client(number));
@@ -136,6 +189,7 @@ impl World {
             if client.session.as_ref().is_some_and(|(at, _)| *at == side) {
                 ended += 1;
                 let busy = client.busy.is_some();
+                self.nobody_hears(side, number);
                 self.clients[number].busy = None;
                 self.clients[number].session = None;
                 if busy {
@@ -144,6 +198,17 @@ impl World {
             }
         }
         ended
+    }
+
+    /// The commit of a session that ended goes on without it.
+    fn nobody_hears(&mut self, side: Side, number: usize) {
+        if let Some(life) = &mut self.servers[side].life {
+            for waiting in &mut life.waiting {
+                if waiting.session == Session::Client(number) {
+                    waiting.session = Session::Nobody;
+                }
+            }
+        }
     }
 
     /// Writes that were sent while the server was frozen are executed now.

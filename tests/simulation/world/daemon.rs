@@ -4,10 +4,15 @@ use dualmasterd::decide::{Watch, decide};
 use dualmasterd::model::facts::Facts;
 use dualmasterd::model::finding::Finding;
 use dualmasterd::model::member::Both;
-use dualmasterd::model::memory::{Durable, Memory};
+use dualmasterd::model::memory::Memory;
 use dualmasterd::model::request::{Reply, Request, Verb};
 
+use super::store::Store;
+use super::tale::Tale;
 use super::{Event, MS, Time, World};
+
+/// The loop runs at least this often.
+const INTERVAL: Time = 250 * MS;
 
 /// The running daemon.
 pub struct Daemon {
@@ -33,7 +38,9 @@ pub struct Daemon {
     pub idle_wakes: u64,
     /// Steps in the newest plan.
     pub last_plan: usize,
-    storing: bool,
+    pub store: Store,
+    /// The loop runs by then, or it was late; in microseconds.
+    due: Time,
     requests: u64,
 }
 
@@ -63,16 +70,18 @@ impl World {
             wake: None,
             idle_wakes: 0,
             last_plan: 0,
-            storing: false,
+            store: Store::default(),
+            due: self.now,
             requests: 0,
         });
-        self.say(|| "daemon starts".into());
+        self.tell(Tale::Happened, || "the daemon starts".into());
         self.observers_start();
     }
 
     /// SIGKILL, or the end of a clean stop: nothing of it is left but the disk.
     pub fn daemon_ends(&mut self) {
         self.say(|| "daemon ends".into());
+        self.store_is_cut_short();
         self.daemon = None;
         self.generation += 1;
     }
@@ -91,7 +100,7 @@ impl World {
 
     /// Puts a request. Its answer stands in the daemon's replies.
     pub fn request(&mut self, verb: Verb) -> u64 {
-        self.say(|| format!("request {verb:?}"));
+        self.tell(Tale::Happened, || format!("an operator asks: {verb:?}"));
         let Some(daemon) = &mut self.daemon else {
             return 0;
         };
@@ -108,36 +117,11 @@ impl World {
 
     /// `systemctl stop`: the daemon ends what it has begun and leaves the pair to itself.
     pub fn stop_daemon(&mut self) {
-        self.say(|| "the daemon is told to stop".into());
+        self.tell(Tale::Happened, || "the daemon is told to stop".into());
         if let Some(daemon) = &mut self.daemon {
             daemon.facts.stopping = true;
             daemon.dirty = true;
         }
-    }
-
-    pub fn stored(&mut self, durable: Durable) {
-        self.say(|| format!("stored {:?}", durable.register));
-        self.disk = Some(durable.clone());
-        let Some(daemon) = &mut self.daemon else {
-            return;
-        };
-        daemon.facts.stored = Some(durable);
-        daemon.dirty = true;
-        daemon.storing = false;
-        self.store();
-    }
-
-    fn store(&mut self) {
-        let Some(daemon) = &mut self.daemon else {
-            return;
-        };
-        if daemon.storing || daemon.facts.stored.as_ref() == Some(&daemon.memory.durable) {
-            return;
-        }
-        daemon.storing = true;
-        let durable = Box::new(daemon.memory.durable.clone());
-        let wait = self.rng.within(MS / 2, 4 * MS);
-        self.after(wait, Event::Stored(self.generation, durable));
     }
 
     /// One turn of the loop, if anything has changed.
@@ -150,29 +134,43 @@ impl World {
             return false;
         }
         daemon.dirty = false;
+        if self.now > daemon.due + INTERVAL {
+            daemon.facts.late_at = Some(now);
+        }
         daemon.facts.now = now;
         daemon.facts.wall_ms = wall_ms;
         let decision = decide(&self.policy, &daemon.memory, &daemon.facts);
         self.decisions += 1;
         daemon.facts.requests.clear();
         let before = std::mem::replace(&mut daemon.memory, decision.memory);
-        let moved =
-            (before.state != daemon.memory.state).then(|| format!("{:?}", daemon.memory.state));
-        let earned = (before.earning != daemon.memory.earning)
-            .then(|| format!("{:?}", daemon.memory.earning));
+        let (moved, earned) = (
+            before.state != daemon.memory.state,
+            before.earning != daemon.memory.earning,
+        );
         daemon.watch = decision.watch;
-        let found = (std::env::var_os("SIM_LOG").is_some() && daemon.findings != decision.findings)
-            .then(|| format!("findings {:?}", decision.findings));
-        daemon.findings = decision.findings;
+        let found = std::mem::replace(&mut daemon.findings, decision.findings);
         daemon.may_exit = decision.may_exit;
         daemon.last_plan = decision.plan.len();
-        let replies = decision.replies;
-        daemon.replies.extend(replies.clone());
-        for line in [moved, earned, found].into_iter().flatten() {
-            self.say(|| line);
-        }
-        for reply in replies {
-            self.say(|| format!("reply {:?}", reply.result));
+        daemon.replies.extend(decision.replies.iter().cloned());
+        if self.telling {
+            self.tell_found(&found);
+            if moved {
+                let state = self
+                    .daemon
+                    .as_ref()
+                    .map(|daemon| daemon.memory.state.clone());
+                self.tell(Tale::Did, || format!("state {state:?}"));
+            }
+            if earned {
+                let earning = self
+                    .daemon
+                    .as_ref()
+                    .map(|daemon| daemon.memory.earning.clone());
+                self.say(|| format!("earning {earning:?}"));
+            }
+            for reply in &decision.replies {
+                self.tell(Tale::Did, || format!("reply {:?}", reply.result));
+            }
         }
         self.store();
         for step in decision.plan {
@@ -186,7 +184,20 @@ impl World {
         }
         self.set_timer(decision.wake_at.as_nanos() / 1_000);
         self.hurry();
+        self.leave();
         true
+    }
+
+    /// A daemon that was told to stop leaves once what it leaves behind is in place.
+    fn leave(&mut self) {
+        let may = self.daemon.as_ref().is_some_and(|daemon| {
+            daemon.facts.stopping && daemon.may_exit && daemon.store.writing.is_none()
+        });
+        if may && self.stopped_daemon_returns {
+            self.daemon_ends();
+            let wait = self.rng.within(50 * MS, 5_000 * MS);
+            self.after(wait, Event::DaemonStarts);
+        }
     }
 
     fn set_timer(&mut self, at: Time) {
@@ -195,6 +206,7 @@ impl World {
             return;
         };
         let at = at.max(now + 1);
+        daemon.due = at.min(now + INTERVAL);
         if at > now + 3_600 * super::SECOND {
             daemon.wake = None;
         } else if daemon.wake != Some(at) {

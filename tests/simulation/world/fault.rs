@@ -1,13 +1,13 @@
 //! What befalls the servers, and what people do to them.
 
-use dualmasterd::model::incarnation::{BootId, Incarnation};
+use dualmasterd::model::incarnation::BootId;
 use dualmasterd::model::link::Receiver;
 use dualmasterd::model::member::Side;
-use dualmasterd::model::process::{Ended, ProcessState};
 use dualmasterd::model::server::Family;
 
-use super::server::{Content, Phase, Session};
-use super::{Event, MS, Process, SECOND, World};
+use super::server::{Content, Session};
+use super::tale::Tale;
+use super::{Event, MS, SECOND, Time, World};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -35,11 +35,42 @@ pub enum Fault {
     Reseeded(Side),
     /// The connection of this member's receiver stays green and acknowledges nothing.
     Mute(Side),
+    /// Both servers die in the same instant.
+    BothKilled,
+    /// A disk that does not answer: the server waits in the kernel, and SIGKILL with it.
+    DiskStuck(Side),
+    DiskFreed(Side),
+    /// Every commit takes this long on its disk, in microseconds; 0 ends it.
+    DiskTakes(Side, Time),
+    /// Its applier takes this long for a transaction, in microseconds; 0 ends it.
+    ApplyTakes(Side, Time),
+    /// A replica that is not of the pair connects, and acknowledges.
+    ThirdReplica(Side),
+    ThirdGone(Side),
+    /// A client prepares an XA transaction and ends it later.
+    XaPrepared(Side),
+    /// The host's clock jumps by so many milliseconds.
+    ClockJumps(i64),
+    /// The redirect is deleted.
+    RedirectDeleted,
+    /// Nothing on this host goes on for so long, in microseconds.
+    HostStands(Time),
+    /// The daemon is not scheduled for so long, in microseconds.
+    DaemonStands(Time),
+    /// Answers to looks come late for so long, in microseconds.
+    LooksLate(Time),
+    /// Answers of this server do not come for so long, in microseconds.
+    LooksLost(Side, Time),
+    /// The state file's disk is slow for so long, in microseconds.
+    StoreSlow(Time),
+    /// The state file cannot be written for so long, in microseconds.
+    StoreFails(Time),
 }
 
 impl World {
     pub fn fault(&mut self, fault: Fault) {
-        self.say(|| format!("FAULT {fault:?}"));
+        self.tell(Tale::Happened, || format!("{fault:?}"));
+        let now = self.now;
         match fault {
             Fault::Killed(side) => self.server_dies(side),
             Fault::Frozen(side) => self.freeze(side, true),
@@ -82,151 +113,47 @@ impl World {
                 self.servers[side].reseed = true;
                 self.server_dies(side);
             }
+            Fault::BothKilled => {
+                self.server_dies(Side::A);
+                self.server_dies(Side::B);
+            }
+            Fault::DiskStuck(side) => self.disk_sticks(side, true),
+            Fault::DiskFreed(side) => self.disk_sticks(side, false),
+            Fault::DiskTakes(side, takes) => self.servers[side].disk_takes = takes,
+            Fault::ApplyTakes(side, takes) => {
+                self.servers[side].apply_takes = takes;
+                self.after(MS, Event::Applies(side));
+            }
+            Fault::ThirdReplica(side) => {
+                if let Some(life) = self.servers[side].life.as_mut() {
+                    life.third.get_or_insert(Time::MAX);
+                }
+            }
+            Fault::ThirdGone(side) => {
+                if let Some(life) = self.servers[side].life.as_mut() {
+                    life.third = None;
+                }
+            }
+            Fault::XaPrepared(side) => {
+                let life = self.servers[side].life.as_ref();
+                if self.servers[side].answers() && life.is_some_and(|life| life.writable) {
+                    self.servers[side].prepared_xa = 1;
+                    self.after(3 * SECOND, Event::XaEnds(side));
+                }
+            }
+            Fault::ClockJumps(by) => self.clock_is_off += by,
+            Fault::RedirectDeleted => self.endpoint = super::Endpoint::default(),
+            Fault::HostStands(span) => self.host_stands(span),
+            Fault::DaemonStands(span) => self.daemon_stands(span),
+            Fault::LooksLate(span) => self.weather.looks_late = now + span,
+            Fault::LooksLost(side, span) => self.weather.looks_lost[side] = now + span,
+            Fault::StoreSlow(span) => self.weather.store_slow = now + span,
+            Fault::StoreFails(span) => self.weather.store_fails = now + span,
             Fault::Mute(side) => {
                 if let Some(life) = self.servers[side].life.as_mut() {
                     life.mute = life.receiver == Receiver::Running;
                 }
             }
-        }
-    }
-
-    pub fn server_starts(&mut self, side: Side) {
-        let incarnation = self.new_life();
-        self.say(|| format!("{side}: process {} starts", incarnation.pid));
-        if std::mem::take(&mut self.servers[side].reseed) {
-            let copy = self.servers[side.peer()].binlog.clone();
-            self.servers[side].reseeded(copy);
-        }
-        self.servers[side].boot(incarnation.clone());
-        self.processes[side] = Some(Process {
-            incarnation: incarnation.clone(),
-            state: ProcessState::Running,
-            ended: None,
-            stops_by_order: false,
-        });
-        self.process_seen(side);
-        let wait = self.rng.within(100 * MS, 400 * MS);
-        self.after(wait, Event::Booted(side, incarnation));
-    }
-
-    pub fn booted(&mut self, side: Side, incarnation: &Incarnation) {
-        if let Some(life) = &mut self.servers[side].life
-            && life.incarnation == *incarnation
-            && life.phase == Phase::Booting
-        {
-            life.phase = Phase::Up;
-            self.poke(side);
-        }
-    }
-
-    /// From one moment to the next it executes nothing more; its process ends slowly.
-    pub fn server_dies(&mut self, side: Side) {
-        self.ends(side, Ended::Signal(9));
-    }
-
-    fn ends(&mut self, side: Side, how: Ended) {
-        let Some(life) = self.servers[side].life.take() else {
-            return;
-        };
-        self.say(|| {
-            format!(
-                "{side}: process {} dies, {} wait",
-                life.incarnation.pid,
-                life.waiting.len()
-            )
-        });
-        if let Some(process) = &mut self.processes[side] {
-            process.state = ProcessState::Exiting;
-            process.ended = Some(how);
-        }
-        let seen = self.rng.within(300, 4 * MS);
-        self.after(seen, Event::ProcessSeen(side));
-        let gone = self.rng.within(10 * MS, 400 * MS);
-        self.after(gone, Event::Reaped(side, life.incarnation));
-        if self
-            .daemon
-            .as_ref()
-            .is_some_and(|daemon| daemon.beating.is_some_and(|(at, _)| at == side))
-        {
-            self.beat_answered(side, false);
-        }
-    }
-
-    /// Its sockets close only now.
-    pub fn reaped(&mut self, side: Side, incarnation: &Incarnation) {
-        let Some(process) = &mut self.processes[side] else {
-            return;
-        };
-        if process.incarnation != *incarnation || process.state != ProcessState::Exiting {
-            return;
-        }
-        process.state = ProcessState::Gone;
-        self.process_seen(side);
-        self.sessions_end(side);
-        self.disconnected(side.peer());
-        self.client_is_gone(side.peer(), false);
-    }
-
-    fn freeze(&mut self, side: Side, frozen: bool) {
-        let Some(life) = self.servers[side].life.as_mut() else {
-            return;
-        };
-        life.frozen = frozen;
-        self.after(MS, Event::ProcessSeen(side));
-        if frozen {
-            return;
-        }
-        self.thawed_sessions(side);
-        for to in Side::BOTH {
-            self.ship_soon(to);
-        }
-        self.after(MS, Event::Applies(side));
-        if self
-            .daemon
-            .as_ref()
-            .is_some_and(|daemon| daemon.beating.is_some_and(|(at, _)| at == side))
-        {
-            let waits = self.servers[side].life.as_ref().is_some_and(|life| {
-                life.waiting
-                    .iter()
-                    .any(|waiting| waiting.session == Session::Heartbeat)
-            });
-            if !waits {
-                self.beat_answered(side, false);
-            }
-        }
-    }
-
-    /// MySQL answers OK to commits that nobody received, and MariaDB commits them unheard.
-    fn server_is_told_to_stop(&mut self, side: Side) {
-        let heard = self.family() == Family::Mysql;
-        let Some(life) = self.servers[side].life.as_mut().filter(|life| !life.frozen) else {
-            return;
-        };
-        life.phase = Phase::Stopping;
-        let incarnation = life.incarnation.clone();
-        if let Some(process) = &mut self.processes[side] {
-            process.stops_by_order = true;
-        }
-        self.release_all(side, heard);
-        self.sessions_end(side);
-        self.beat_answered(side, false);
-        self.after(MS, Event::ProcessSeen(side));
-        let wait = match self.family() {
-            Family::Mysql => self.rng.within(100 * MS, 3 * SECOND),
-            Family::Mariadb => self.rng.within(40 * MS, 170 * MS),
-        };
-        self.after(wait, Event::Exits(side, incarnation));
-    }
-
-    pub fn exits(&mut self, side: Side, incarnation: &Incarnation) {
-        if self.servers[side]
-            .life
-            .as_ref()
-            .is_some_and(|life| life.incarnation == *incarnation)
-        {
-            self.servers[side].clean = true;
-            self.ends(side, Ended::Code(0));
         }
     }
 
@@ -251,6 +178,9 @@ impl World {
         }
         self.strays += 1;
         let stray = Content::Stray(self.strays);
+        if self.stored_writer() == Some(side.peer()) {
+            self.was_reader.insert(self.servers[side].next_name());
+        }
         self.commits(side, stray, Session::Nobody);
     }
 

@@ -4,14 +4,18 @@ pub mod act;
 pub mod client;
 pub mod daemon;
 pub mod fault;
+pub mod life;
 pub mod observe;
 pub mod replicate;
 pub mod rng;
 pub mod server;
+pub mod store;
+pub mod tale;
+pub mod weather;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use dualmasterd::model::action::Step;
+use dualmasterd::model::action::{ActionKind, Step};
 use dualmasterd::model::incarnation::{BootId, Incarnation};
 use dualmasterd::model::member::{Both, Side};
 use dualmasterd::model::memory::Durable;
@@ -24,6 +28,8 @@ use self::client::Client;
 use self::daemon::Daemon;
 use self::rng::Rng;
 use self::server::Server;
+use self::tale::Line;
+use self::weather::Weather;
 
 /// Microseconds.
 pub type Time = u64;
@@ -46,7 +52,7 @@ pub enum Event {
         Time,
         Result<dualmasterd::model::action::Brought, dualmasterd::model::action::ActionError>,
     ),
-    Stored(u32, Box<Durable>),
+    Stored(u32),
     Wake(u32, Time),
     /// The daemon's process starts.
     DaemonStarts,
@@ -61,8 +67,29 @@ pub enum Event {
     Acknowledged(Side, Incarnation, server::Txn),
     Applies(Side),
     AckTimeout(Side, Incarnation, server::Txn),
+    /// A commit has got past the slow disk of this server.
+    Commits(Side, Incarnation, server::Content, server::Session),
+    /// Whoever prepared an XA transaction ends it.
+    XaEnds(Side),
     Client(usize),
     Fault(fault::Fault),
+}
+
+impl Event {
+    /// It is the daemon that this waits for.
+    pub fn is_seen_by_daemon(&self) -> bool {
+        matches!(
+            self,
+            Self::Tick(_)
+                | Self::LookEnds(..)
+                | Self::LookTimesOut(..)
+                | Self::HeartbeatEnds(..)
+                | Self::ProcessSeen(_)
+                | Self::Outcome(..)
+                | Self::Stored(..)
+                | Self::Wake(..)
+        )
+    }
 }
 
 /// What the kernel knows of a member's last process.
@@ -98,15 +125,27 @@ pub struct World {
     pub clients: Vec<Client>,
     pub acknowledged: BTreeSet<u64>,
     pub last_ack: Time,
-    /// Writes that some client may believe lost; nothing is asked of them.
     pub written: u64,
     pub strays: u64,
+    /// Strays that were made while the other member was the register's writer.
+    pub was_reader: BTreeSet<server::Txn>,
+    /// The member that the daemon opened last.
+    pub last_open: Option<Side>,
     /// One way, on the wire.
     pub latency: Time,
-    pub log: Vec<String>,
+    /// The story is told; else nobody would read it.
+    pub telling: bool,
+    pub log: Vec<Line>,
+    pub weather: Weather,
+    /// What the host's clock shows beside the truth, in milliseconds.
+    pub clock_is_off: i64,
+    /// Writes of the state file.
+    pub stores: u64,
+    /// A daemon that was told to stop is started again by somebody.
+    pub stopped_daemon_returns: bool,
     pub decisions: u64,
     /// Actions planned so far, by kind.
-    pub planned: BTreeMap<String, u32>,
+    pub planned: BTreeMap<ActionKind, u32>,
     /// A violated invariant.
     pub broken: Option<String>,
     pub cuts: u32,
@@ -138,8 +177,15 @@ impl World {
             last_ack: 0,
             written: 0,
             strays: 0,
+            was_reader: BTreeSet::new(),
+            last_open: None,
             latency: MS / 2,
+            telling: false,
             log: Vec::new(),
+            weather: Weather::default(),
+            clock_is_off: 0,
+            stores: 0,
+            stopped_daemon_returns: false,
             decisions: 0,
             planned: BTreeMap::new(),
             broken: None,
@@ -165,7 +211,7 @@ impl World {
 
     /// Milliseconds since 1970, as the host's clock says.
     pub fn wall_ms(&self) -> u64 {
-        1_700_000_000_000 + self.now / MS
+        (1_700_000_000_000 + self.now / MS).saturating_add_signed(self.clock_is_off)
     }
 
     pub fn after(&mut self, wait: Time, event: Event) {
@@ -173,20 +219,14 @@ impl World {
         self.queue.insert((self.now + wait, self.sequence), event);
     }
 
-    pub fn say(&mut self, what: impl FnOnce() -> String) {
-        let line = format!("{:>10.3} {}", self.now as f64 / 1e6, what());
-        if std::env::var_os("SIM_LOG").is_some() {
-            eprintln!("{line}");
+    /// Whatever was to happen within this time happens at its end.
+    pub fn postpone_all(&mut self, span: Time) {
+        let end = self.now + span;
+        let later = self.queue.split_off(&(end, 0));
+        let sooner = std::mem::replace(&mut self.queue, later);
+        for ((_, sequence), event) in sooner {
+            self.queue.insert((end, sequence), event);
         }
-        self.log.push(line);
-        if self.log.len() > 200_000 {
-            self.log.drain(..100_000);
-        }
-    }
-
-    pub fn violated(&mut self, what: String) {
-        self.say(|| format!("VIOLATED: {what}"));
-        self.broken.get_or_insert(what);
     }
 
     /// Lets time pass; stops early at a violated invariant.
@@ -197,7 +237,8 @@ impl World {
                 .queue
                 .first_key_value()
                 .map_or(end + 1, |(key, _)| key.0);
-            if next > self.now && self.decide() {
+            let runs = self.now >= self.weather.daemon_stands;
+            if next > self.now && runs && self.decide() {
                 // What was decided may come before what was next.
                 continue;
             }
@@ -207,6 +248,7 @@ impl World {
             self.now = next;
             if let Some((_, event)) = self.queue.pop_first() {
                 self.happens(event);
+                self.check_step();
             }
         }
         self.now = end.max(self.now);
@@ -225,6 +267,9 @@ impl World {
     }
 
     fn happens(&mut self, event: Event) {
+        if self.daemon_is_late_for(&event) {
+            return;
+        }
         match event {
             Event::Tick(life) if life == self.generation => self.tick(),
             Event::LookEnds(life, side, asked) if life == self.generation => {
@@ -239,7 +284,7 @@ impl World {
             Event::Outcome(life, step, begun, result) if life == self.generation => {
                 self.outcome(&step, begun, result);
             }
-            Event::Stored(life, durable) if life == self.generation => self.stored(*durable),
+            Event::Stored(life) if life == self.generation => self.stored(),
             Event::Wake(life, at) if life == self.generation => self.woken(at),
             Event::Tick(_)
             | Event::LookEnds(..)
@@ -264,6 +309,10 @@ impl World {
             Event::Acknowledged(side, life, txn) => self.receives_ack(side, &life, txn),
             Event::Applies(side) => self.applies(side),
             Event::AckTimeout(side, life, txn) => self.ack_timeout(side, &life, txn),
+            Event::Commits(side, life, content, session) => {
+                self.slow_commit(side, &life, content, session);
+            }
+            Event::XaEnds(side) => self.xa_ends(side),
             Event::Client(number) => self.client(number),
             Event::Fault(fault) => self.fault(fault),
         }

@@ -5,7 +5,7 @@ use dualmasterd::model::link::{Receiver, ThreadError};
 use dualmasterd::model::member::Side;
 use dualmasterd::model::server::{ENDLESS_MS, Family};
 
-use super::server::{Phase, Session, Txn};
+use super::server::{Content, Phase, Session, Txn};
 use super::{Event, MS, SECOND, Time, World};
 
 fn error(errno: u32, text: &str) -> Option<ThreadError> {
@@ -52,6 +52,7 @@ impl World {
         life.receiver_error = None;
         life.connected_at = now;
         life.cursor = 0;
+        self.servers[to].drop_half();
         if let Some(source) = &mut self.servers[from].life {
             source.client_until = Time::MAX;
             source.source_status =
@@ -83,6 +84,28 @@ impl World {
                     || replica.side == asked.txn.origin && source.has.contains_key(&asked.txn);
                 (!known).then(|| error(1236, "GTID which is not in the master's binlog"))?
             }
+        }
+    }
+
+    /// The source died within a transaction: its replica has received a part, and may apply it.
+    pub fn receives_a_part(&mut self, to: Side) {
+        let length = self.servers[to.peer()].binlog.len();
+        let more = self.servers[to]
+            .life
+            .as_ref()
+            .is_some_and(|life| life.receiver == Receiver::Running && life.cursor < length);
+        if more && self.rng.one_in(2) {
+            self.say(|| format!("{to}: has received half a transaction"));
+            self.servers[to].partial = true;
+            self.half_is_applied(to);
+        }
+    }
+
+    /// A running applier takes the half of a transaction as well, with its locks.
+    pub fn half_is_applied(&mut self, side: Side) {
+        let partial = self.servers[side].partial;
+        if let Some(life) = &mut self.servers[side].life {
+            life.half_applied = partial && life.applier;
         }
     }
 
@@ -196,6 +219,17 @@ impl World {
         self.after(0, Event::Applies(side));
     }
 
+    /// Commits of sessions that were ended are committed without anybody hearing of it.
+    pub fn release_unheard(&mut self, side: Side) {
+        let Some(life) = &mut self.servers[side].life else {
+            return;
+        };
+        let is_over = |waiting: &super::server::Waiting| waiting.session == Session::Nobody;
+        let (over, kept) = life.waiting.drain(..).partition(is_over);
+        life.waiting = kept;
+        self.release(side, over.into());
+    }
+
     /// Every commit that waits is answered without an acknowledgement; `heard`: the clients hear OK.
     pub fn release_all(&mut self, side: Side, heard: bool) {
         let Some(life) = &mut self.servers[side].life else {
@@ -232,34 +266,54 @@ impl World {
             return;
         }
         let acknowledged = self.is_acknowledging(side.peer());
+        let (now, writer) = (self.now, self.stored_writer());
         let server = &mut self.servers[side];
+        let takes = server.apply_takes;
+        if server.life.as_ref().is_some_and(|life| life.applying > now) {
+            return;
+        }
+        let mut stray = None;
         loop {
-            let Some(life) = &server.life else { return };
+            let Some(life) = &server.life else { break };
             if !life.applier || life.phase == Phase::Booting {
-                return;
+                break;
             }
             if life.source_on && life.source_status && !acknowledged && life.timeout_ms >= 5_000 {
                 // Its own commit waits for a replica that is not there.
-                return;
+                break;
             }
             let Some(txn) = server.relay.front().map(|entry| entry.txn) else {
-                return;
+                break;
             };
             let late = !server.has.contains_key(&txn) && txn.number <= server.sequence();
-            let Some(life) = &mut server.life else { return };
+            let Some(life) = &mut server.life else { break };
             if strict && late {
                 life.applier = false;
                 life.applier_error = error(1950, "out-of-order sequence number");
-                let text = format!("{side}: applier stops, 1950 at {txn:?}");
-                self.say(|| text);
-                return;
+                self.say(|| format!("{side}: applier stops, 1950 at {txn:?}"));
+                break;
             }
             let Some(entry) = server.relay.pop_front() else {
-                return;
+                break;
             };
             if !server.has.contains_key(&entry.txn) {
+                if writer == Some(side) && matches!(entry.content, Content::Stray(_)) {
+                    stray = Some(entry.clone());
+                }
                 server.log(entry, true);
             }
+            if takes > 0 {
+                if let Some(life) = &mut server.life {
+                    life.applying = now + takes;
+                }
+                self.after(takes, Event::Applies(side));
+                break;
+            }
+        }
+        if let Some(stray) = stray {
+            self.violated(format!(
+                "{side}, the writer, applies a stray of its reader: {stray:?}"
+            ));
         }
     }
 

@@ -39,6 +39,16 @@ pub struct Entry {
     pub content: Content,
 }
 
+impl Entry {
+    /// The number of a client's write.
+    pub fn write(&self) -> Option<u64> {
+        match self.content {
+            Content::Write(write) => Some(write),
+            Content::Beat(_) | Content::Stray(_) | Content::Empty => None,
+        }
+    }
+}
+
 /// Who wrote, and hears of the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Session {
@@ -71,6 +81,18 @@ pub struct Life {
     pub phase: Phase,
     /// SIGSTOPped.
     pub frozen: bool,
+    /// It waits for a disk (D): not even SIGKILL ends it before the disk answers.
+    pub disk_stuck: bool,
+    /// SIGKILL is pending.
+    pub killed: bool,
+    /// A SET of the source side holds up logins and looks until then, in microseconds (MySQL).
+    pub held_up: u64,
+    /// A replica that is not of the pair is connected; it acknowledges from then on.
+    pub third: Option<u64>,
+    /// The applier has applied the half of a transaction and holds its locks.
+    pub half_applied: bool,
+    /// The applier works on one transaction until then, in microseconds.
+    pub applying: u64,
     pub writable: bool,
     /// Opened by somebody else than the daemon.
     pub opened_by_hand: bool,
@@ -105,6 +127,13 @@ pub struct Server {
     pub binlog: Vec<Entry>,
     pub has: BTreeMap<Txn, Content>,
     pub relay: VecDeque<Entry>,
+    /// The relay log ends within a transaction.
+    pub partial: bool,
+    /// The applier takes this long for a transaction.
+    pub apply_takes: u64,
+    /// A commit takes this long on its disk.
+    pub disk_takes: u64,
+    pub prepared_xa: u32,
     /// As the server reports it.
     pub executed: GtidSet,
     /// As the server reports it.
@@ -133,6 +162,10 @@ impl Server {
             binlog: Vec::new(),
             has: BTreeMap::new(),
             relay: VecDeque::new(),
+            partial: false,
+            apply_takes: 0,
+            disk_takes: 0,
+            prepared_xa: 0,
             executed: GtidSet::new(),
             received: GtidSet::new(),
             life: None,
@@ -145,7 +178,9 @@ impl Server {
 
     /// It can execute statements now.
     pub fn works(&self) -> bool {
-        self.life.as_ref().is_some_and(|life| !life.frozen)
+        self.life
+            .as_ref()
+            .is_some_and(|life| !life.frozen && !life.disk_stuck)
     }
 
     /// One can log in now.
@@ -248,8 +283,17 @@ impl Server {
     /// The relay logs are deleted.
     pub fn purge_relay(&mut self) -> Vec<Entry> {
         let lost = self.relay.drain(..).collect();
+        self.drop_half();
         self.received = GtidSet::new();
         lost
+    }
+
+    /// The half of a transaction is gone, with its locks.
+    pub fn drop_half(&mut self) {
+        self.partial = false;
+        if let Some(life) = &mut self.life {
+            life.half_applied = false;
+        }
     }
 
     /// Drops the binary log's entries from `first` on.
@@ -281,6 +325,7 @@ impl Server {
             .collect();
         self.binlog = copy;
         self.relay.clear();
+        self.partial = false;
         self.received = GtidSet::new();
         self.link = false;
     }
@@ -296,6 +341,12 @@ impl Server {
             incarnation,
             phase: Phase::Booting,
             frozen: false,
+            disk_stuck: false,
+            killed: false,
+            held_up: 0,
+            third: None,
+            half_applied: false,
+            applying: 0,
             writable: false,
             opened_by_hand: false,
             source_on: false,

@@ -1,0 +1,1 @@
+//! Stories that a random schedule has found, kept by name.

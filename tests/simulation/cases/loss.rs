@@ -1,0 +1,179 @@
+//! A member is lost, or seems to be.
+
+use dualmasterd::model::policy::Durability;
+
+use super::{FAMILIES, SEEDS, each, healthy, recovers, tail, writer};
+use crate::support::policy;
+use crate::world::fault::Fault;
+use crate::world::{MS, SECOND};
+
+#[test]
+fn a_fresh_pair_is_made_and_earns_in_sync() {
+    each(|world| recovers(world, SECOND));
+}
+
+#[test]
+fn a_healthy_pair_is_left_alone() {
+    each(|world| {
+        world.run(3 * SECOND);
+        let (planned, decisions) = (world.planned.clone(), world.decisions);
+        let idle = world.daemon.as_ref().unwrap().idle_wakes;
+        world.run(10 * SECOND);
+        assert_eq!(planned, world.planned, "{}", tail(world));
+        let wakes = world.daemon.as_ref().unwrap().idle_wakes - idle;
+        assert!(wakes <= 10, "{wakes} decisions that only a timer asked for");
+        assert!(
+            world.decisions - decisions < 400,
+            "{} decisions",
+            world.decisions - decisions
+        );
+    });
+}
+
+#[test]
+fn a_killed_writer_is_replaced_and_returns() {
+    each(|world| {
+        let old = writer(world);
+        let at = world.now;
+        world.fault(Fault::Killed(old));
+        assert!(
+            world.run_until(SECOND, |world| world.endpoint.writer == Some(old.peer())),
+            "{}",
+            tail(world)
+        );
+        assert!(
+            world.now - at < 60 * MS,
+            "took {} ms\n{}",
+            (world.now - at) / MS,
+            tail(world)
+        );
+        recovers(world, 15 * SECOND);
+    });
+}
+
+#[test]
+fn a_killed_reader_returns() {
+    each(|world| {
+        let old = writer(world);
+        world.fault(Fault::Killed(old.peer()));
+        let at = world.now;
+        assert!(
+            world.run_until(SECOND, |world| world.last_ack > at + 20 * MS),
+            "{}",
+            tail(world)
+        );
+        assert!(
+            world.now - at < 100 * MS,
+            "writes stalled {} ms",
+            (world.now - at) / MS
+        );
+        recovers(world, 15 * SECOND);
+        assert_eq!(writer(world), old);
+    });
+}
+
+#[test]
+fn both_killed() {
+    each(|world| {
+        let old = writer(world);
+        world.fault(Fault::Killed(old));
+        world.fault(Fault::Killed(old.peer()));
+        recovers(world, 30 * SECOND);
+    });
+}
+
+#[test]
+fn a_frozen_writer_is_replaced() {
+    each(|world| {
+        let old = writer(world);
+        let at = world.now;
+        world.fault(Fault::Frozen(old));
+        assert!(
+            world.run_until(3 * SECOND, |world| world.endpoint.writer
+                == Some(old.peer())),
+            "{}",
+            tail(world)
+        );
+        assert!(
+            world.now - at < 1_600 * MS,
+            "took {} ms",
+            (world.now - at) / MS
+        );
+        recovers(world, 15 * SECOND);
+    });
+}
+
+#[test]
+fn a_short_freeze_moves_nothing() {
+    each(|world| {
+        let old = writer(world);
+        world.fault(Fault::Frozen(old));
+        world.run(300 * MS);
+        world.fault(Fault::Thawed(old));
+        recovers(world, 5 * SECOND);
+        assert_eq!(writer(world), old);
+    });
+}
+
+#[test]
+fn a_frozen_reader_never_fences_the_writer() {
+    each(|world| {
+        let old = writer(world);
+        let at = world.now;
+        world.fault(Fault::Frozen(old.peer()));
+        assert!(
+            world.run_until(3 * SECOND, |world| world.last_ack > at + 500 * MS),
+            "{}",
+            tail(world)
+        );
+        assert!(
+            world.now - at < 1_600 * MS,
+            "writes stalled {} ms",
+            (world.now - at) / MS
+        );
+        world.run(3 * SECOND);
+        world.fault(Fault::Thawed(old.peer()));
+        recovers(world, 20 * SECOND);
+        assert_eq!(writer(world), old);
+    });
+}
+
+#[test]
+fn a_writer_told_to_stop_behind_our_back() {
+    each(|world| {
+        let old = writer(world);
+        world.latency = world.rng.pick(&[MS, 20 * MS]);
+        world.run(SECOND);
+        world.fault(Fault::Stopped(old));
+        recovers(world, 30 * SECOND);
+    });
+}
+
+#[test]
+fn the_host_reboots() {
+    each(|world| {
+        world.fault(Fault::HostReboots);
+        recovers(world, 30 * SECOND);
+    });
+}
+
+#[test]
+fn available_goes_on_alone_and_is_in_sync_again() {
+    for family in FAMILIES {
+        for seed in SEEDS {
+            let mut policy = policy(family);
+            policy.durability = Durability::Available;
+            let mut world = healthy(policy, seed);
+            let old = writer(&world);
+            world.fault(Fault::Frozen(old.peer()));
+            world.run(5 * SECOND);
+            assert!(world.last_ack > world.now - SECOND, "{}", tail(&world));
+            world.fault(Fault::Thawed(old.peer()));
+            recovers(&mut world, 20 * SECOND);
+            assert_eq!(writer(&world), old);
+            world.fault(Fault::Killed(old));
+            recovers(&mut world, 20 * SECOND);
+            assert_eq!(writer(&world), old.peer());
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! Roles change as planned.
+
+use dualmasterd::model::member::Side;
+use dualmasterd::model::request::Verb;
+
+use super::{FAMILIES, each, healthy, recovers, tail, writer};
+use crate::support::policy;
+use crate::world::fault::Fault;
+use crate::world::{MS, SECOND};
+
+#[test]
+fn a_switchover() {
+    each(|world| {
+        for _ in 0..3 {
+            let old = writer(world);
+            let at = world.now;
+            world.request(Verb::Switchover {
+                to: None,
+                accept_own_rows: false,
+            });
+            assert!(
+                world.run_until(3 * SECOND, |world| world.endpoint.writer
+                    == Some(old.peer())),
+                "{}",
+                tail(world)
+            );
+            assert!(
+                world.now - at < 450 * MS,
+                "took {} ms\n{}",
+                (world.now - at) / MS,
+                tail(world)
+            );
+            recovers(world, 5 * SECOND);
+            assert_eq!(writer(world), old.peer());
+        }
+    });
+}
+
+#[test]
+fn a_switchover_that_cannot_close_the_writer_is_undone() {
+    each(|world| {
+        let old = writer(world);
+        // The reader acknowledges nothing: read_only waits behind the commits.
+        world.fault(Fault::Mute(old.peer()));
+        world.run(60 * MS);
+        world.request(Verb::Switchover {
+            to: None,
+            accept_own_rows: false,
+        });
+        world.run(200 * MS);
+        let daemon = world.daemon.as_ref().unwrap();
+        let ended = daemon.memory.last_op.as_ref().expect("it ended");
+        assert!(ended.result.is_err(), "{ended:?}");
+        recovers(world, 30 * SECOND);
+        assert_eq!(writer(world), old);
+    });
+}
+
+#[test]
+fn a_preferred_member_takes_its_role_back() {
+    for family in FAMILIES {
+        let mut policy = policy(family);
+        policy.prefer = Some(Side::A);
+        policy.failback_after = std::time::Duration::from_secs(20);
+        let mut world = healthy(policy, 1);
+        assert_eq!(writer(&world), Side::A);
+        world.fault(Fault::Killed(Side::A));
+        recovers(&mut world, 15 * SECOND);
+        assert_eq!(writer(&world), Side::B);
+        world.run(25 * SECOND);
+        recovers(&mut world, 5 * SECOND);
+        assert_eq!(writer(&world), Side::A);
+    }
+}

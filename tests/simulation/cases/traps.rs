@@ -1,0 +1,175 @@
+//! The servers' traps and the daemon's own troubles, one at a time.
+
+use dualmasterd::model::action::ActionKind;
+use dualmasterd::model::member::Side;
+use dualmasterd::model::request::Verb;
+
+use super::{each, recovers, tail, writer};
+use crate::world::fault::Fault;
+use crate::world::{MS, SECOND, World};
+
+fn planned(world: &World, kind: ActionKind) -> u32 {
+    world.planned.get(&kind).copied().unwrap_or(0)
+}
+
+/// Nobody was killed and no role changed.
+fn nothing_moved(world: &mut World, old: Side) {
+    recovers(world, 30 * SECOND);
+    assert_eq!(writer(world), old, "{}", tail(world));
+    assert_eq!(planned(world, ActionKind::Kill), 0, "{}", tail(world));
+}
+
+#[test]
+fn a_host_that_stands_still_kills_nobody() {
+    each(|world| {
+        let old = writer(world);
+        for span in [400 * MS, 1_500 * MS, 6 * SECOND] {
+            world.fault(Fault::HostStands(span));
+            world.run(span + SECOND);
+        }
+        nothing_moved(world, old);
+    });
+}
+
+#[test]
+fn a_daemon_that_stands_still_kills_nobody() {
+    each(|world| {
+        let old = writer(world);
+        for span in [400 * MS, 1_500 * MS, 6 * SECOND] {
+            world.fault(Fault::DaemonStands(span));
+            world.run(span + SECOND);
+        }
+        nothing_moved(world, old);
+    });
+}
+
+#[test]
+fn late_and_lost_looks_kill_nobody() {
+    each(|world| {
+        let old = writer(world);
+        world.fault(Fault::LooksLate(4 * SECOND));
+        world.run(4 * SECOND);
+        world.fault(Fault::LooksLost(old, 4 * SECOND));
+        world.run(2 * SECOND);
+        world.fault(Fault::LooksLost(old.peer(), 4 * SECOND));
+        world.run(4 * SECOND);
+        nothing_moved(world, old);
+    });
+}
+
+#[test]
+fn a_slow_disk_kills_nobody() {
+    each(|world| {
+        let old = writer(world);
+        for side in [old, old.peer()] {
+            world.fault(Fault::DiskTakes(side, 300 * MS));
+            world.run(4 * SECOND);
+            world.fault(Fault::DiskTakes(side, 0));
+        }
+        nothing_moved(world, old);
+    });
+}
+
+#[test]
+fn a_disk_of_the_writer_that_does_not_answer() {
+    each(|world| {
+        let old = writer(world);
+        world.fault(Fault::DiskStuck(old));
+        world.run(4 * SECOND);
+        assert_eq!(writer(world), old.peer(), "{}", tail(world));
+        world.fault(Fault::DiskFreed(old));
+        recovers(world, 30 * SECOND);
+    });
+}
+
+#[test]
+fn a_backlog_is_applied_before_the_open() {
+    each(|world| {
+        let old = writer(world);
+        world.fault(Fault::ApplyTakes(old.peer(), 60 * MS));
+        world.run(3 * SECOND);
+        world.fault(Fault::Killed(old));
+        recovers(world, 60 * SECOND);
+        assert_eq!(writer(world), old.peer(), "{}", tail(world));
+    });
+}
+
+#[test]
+fn half_a_transaction_is_rolled_back_before_the_open() {
+    each(|world| {
+        world.latency = 20 * MS;
+        for _ in 0..4 {
+            let old = writer(world);
+            let wait = world.rng.within(0, 60 * MS);
+            world.run(wait);
+            world.fault(Fault::Killed(old));
+            recovers(world, 20 * SECOND);
+        }
+    });
+}
+
+#[test]
+fn a_third_replica_makes_the_standby_unproven() {
+    each(|world| {
+        let old = writer(world);
+        world.fault(Fault::ThirdReplica(old));
+        world.run(2 * SECOND);
+        // The peer gets nothing more, and the third acknowledges.
+        world.fault(Fault::Frozen(old.peer()));
+        world.run(3 * SECOND);
+        world.fault(Fault::Thawed(old.peer()));
+        world.fault(Fault::Killed(old));
+        recovers(world, 30 * SECOND);
+    });
+}
+
+#[test]
+fn a_prepared_xa_transaction_refuses_the_switchover() {
+    each(|world| {
+        let old = writer(world);
+        world.fault(Fault::XaPrepared(old));
+        world.run(SECOND);
+        let switchover = Verb::Switchover {
+            to: None,
+            accept_own_rows: false,
+        };
+        world.request(switchover);
+        world.run(SECOND);
+        assert_eq!(writer(world), old, "{}", tail(world));
+        recovers(world, 10 * SECOND);
+    });
+}
+
+#[test]
+fn a_state_file_that_cannot_be_written_opens_nobody() {
+    each(|world| {
+        let old = writer(world);
+        world.fault(Fault::StoreFails(3 * SECOND));
+        world.fault(Fault::Killed(old));
+        world.run(2 * SECOND);
+        assert_eq!(writer(world), old, "{}", tail(world));
+        recovers(world, 20 * SECOND);
+        assert_eq!(writer(world), old.peer(), "{}", tail(world));
+    });
+}
+
+#[test]
+fn a_clock_that_jumps_moves_nothing() {
+    each(|world| {
+        let old = writer(world);
+        for by in [3_600_000, -7_200_000] {
+            world.fault(Fault::ClockJumps(by));
+            world.run(3 * SECOND);
+        }
+        nothing_moved(world, old);
+    });
+}
+
+#[test]
+fn a_deleted_redirect_is_put_back() {
+    each(|world| {
+        let old = writer(world);
+        world.fault(Fault::RedirectDeleted);
+        nothing_moved(world, old);
+    });
+}

@@ -1,0 +1,5 @@
+//! What must hold.
+
+pub mod calm;
+mod health;
+mod promises;

@@ -1,0 +1,82 @@
+//! What is done to processes and to the files of dead servers.
+
+use dualmasterd::model::action::{ActionError, Brought, Removed};
+use dualmasterd::model::gtid::GtidSet;
+use dualmasterd::model::incarnation::Incarnation;
+use dualmasterd::model::member::Side;
+use dualmasterd::model::process::ProcessState;
+
+use super::Effect::{self, Ends};
+use super::{done, failed};
+use crate::world::World;
+use crate::world::server::Entry;
+
+impl World {
+    pub(super) fn starts(&mut self, side: Side) -> Effect {
+        let running = self.processes[side]
+            .as_ref()
+            .is_some_and(|process| process.state != ProcessState::Gone);
+        if running {
+            return if self.servers[side].life.is_some() {
+                done()
+            } else {
+                failed("the old process is still there")
+            };
+        }
+        self.server_starts(side);
+        done()
+    }
+
+    /// SIGKILL, if it is still that life.
+    pub(super) fn kills(&mut self, side: Side, life: &Incarnation) {
+        if self.servers[side]
+            .life
+            .as_ref()
+            .is_some_and(|now| now.incarnation == *life)
+        {
+            self.server_dies(side);
+        }
+    }
+
+    pub(super) fn is_gone(&self, side: Side, life: &Incarnation) -> bool {
+        let there = self.processes[side]
+            .as_ref()
+            .is_some_and(|process| process.state != ProcessState::Gone);
+        !there && self.servers[side].last_life.as_ref() == Some(life)
+    }
+
+    pub(super) fn walks(&self, side: Side, life: &Incarnation, known: &GtidSet) -> Effect {
+        if !self.is_gone(side, life) {
+            return failed("the process is still there");
+        }
+        let server = &self.servers[side];
+        let lacking = server.set(&server.binlog).subtract(known);
+        Ends(Ok(Brought::Lacking(lacking)))
+    }
+
+    pub(super) fn cuts(&mut self, side: Side, life: &Incarnation, known: &GtidSet) -> Effect {
+        if !self.is_gone(side, life) {
+            return failed("the process is still there");
+        }
+        let server = &self.servers[side];
+        let lacks = |entry: &Entry| !known.contains(&server.set([entry]));
+        let Some(first) = server.binlog.iter().position(lacks) else {
+            return Ends(Ok(Brought::Removed(Removed::default())));
+        };
+        if server.clean {
+            return Ends(Err(ActionError::Refused("it was stopped in order".into())));
+        }
+        if !server.binlog[first..].iter().all(lacks) {
+            return Ends(Err(ActionError::Refused("no suffix".into())));
+        }
+        let removed = self.servers[side].truncate(first);
+        self.cuts += 1;
+        let gtids = self.servers[side].set(&removed);
+        self.check_cut(side, &removed);
+        Ends(Ok(Brought::Removed(Removed {
+            gtids,
+            rows: Vec::new(),
+            saved_to: "/saved".into(),
+        })))
+    }
+}

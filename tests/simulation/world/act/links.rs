@@ -1,0 +1,105 @@
+//! What is done to a link and its threads.
+
+use dualmasterd::model::action::Brought;
+use dualmasterd::model::link::Receiver;
+use dualmasterd::model::member::Side;
+use dualmasterd::model::server::Family;
+
+use super::Effect::{self, EndsLater, Waits};
+use super::{done, failed};
+use crate::world::{Event, MS, SECOND, Time, World};
+
+impl World {
+    /// The relay logs of this member are deleted.
+    pub(super) fn purges(&mut self, side: Side) {
+        let lost = self.servers[side].purge_relay();
+        self.check_purge(side, &lost);
+    }
+
+    pub(super) fn points(&mut self, side: Side) {
+        self.purges(side);
+        self.servers[side].link = true;
+        if let Some(life) = &mut self.servers[side].life {
+            let connected = life.receiver == Receiver::Running;
+            life.receiver = Receiver::Stopped;
+            life.receiver_error = None;
+            life.applier = false;
+            life.applier_error = None;
+            life.mute = false;
+            if connected {
+                self.client_is_gone(side.peer(), true);
+            }
+        }
+    }
+
+    pub(super) fn starts_receiver(&mut self, side: Side, begun: Time) -> Result<Effect, Effect> {
+        let life = self.server(side, begun)?;
+        if life.receiver != Receiver::Stopped {
+            return Ok(done());
+        }
+        let both_stopped = !life.applier;
+        if !self.servers[side].link {
+            return Ok(failed("no link is configured"));
+        }
+        if both_stopped && self.family() == Family::Mariadb {
+            self.points(side);
+        }
+        let life = self.server(side, begun)?;
+        life.receiver = Receiver::Connecting;
+        life.receiver_error = None;
+        life.mute = false;
+        self.after(15 * MS, Event::Connects(side));
+        Ok(done())
+    }
+
+    pub(super) fn stops_receiver(&mut self, side: Side, begun: Time) -> Result<Effect, Effect> {
+        let now = self.now;
+        let silent = self.servers[side.peer()]
+            .life
+            .as_ref()
+            .is_some_and(|life| life.frozen);
+        let life = self.server(side, begun)?;
+        let connecting = life.receiver == Receiver::Connecting;
+        if connecting && silent && now < begun + 2 * SECOND {
+            return Ok(Waits);
+        }
+        life.receiver = Receiver::Stopped;
+        life.receiver_error = None;
+        life.mute = false;
+        self.client_is_gone(side.peer(), true);
+        Ok(done())
+    }
+
+    pub(super) fn starts_applier(&mut self, side: Side, begun: Time) -> Result<Effect, Effect> {
+        let life = self.server(side, begun)?;
+        if life.applier {
+            return Ok(done());
+        }
+        let both_stopped = life.receiver == Receiver::Stopped;
+        if !self.servers[side].link {
+            return Ok(failed("no link is configured"));
+        }
+        if both_stopped && self.family() == Family::Mariadb {
+            self.purges(side);
+        }
+        let life = self.server(side, begun)?;
+        life.applier = true;
+        life.applier_error = None;
+        self.half_is_applied(side);
+        self.after(MS / 2, Event::Applies(side));
+        Ok(done())
+    }
+
+    /// Half a transaction is rolled back; MySQL's STOP hangs until the applier's threads are killed.
+    pub(super) fn stops_applier(&mut self, side: Side, begun: Time) -> Result<Effect, Effect> {
+        let life = self.server(side, begun)?;
+        let half = std::mem::take(&mut life.half_applied);
+        life.applier = false;
+        life.applier_error = None;
+        if half {
+            let wait = self.rng.within(30 * MS, 130 * MS);
+            return Ok(EndsLater(wait, Ok(Brought::Nothing)));
+        }
+        Ok(done())
+    }
+}
