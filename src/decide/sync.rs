@@ -145,9 +145,7 @@ fn give_up(turn: &mut Turn<'_>, reader: Side, why: &str) {
         Earning::No | Earning::Armed { .. } | Earning::Receiving { .. } => Earning::No,
     };
     turn.find_at(reader, Kind::NotInSync, why);
-    if let Some(register) = &mut turn.memory.durable.register {
-        register.in_sync = None;
-    }
+    turn.forget_standby();
 }
 
 /// The writer's source side follows the register.

@@ -347,6 +347,13 @@ impl<'a> Turn<'a> {
         OpId(self.memory.durable.last_op)
     }
 
+    /// From now on the standby may lack what is acknowledged.
+    pub(super) fn forget_standby(&mut self) {
+        if let Some(register) = &mut self.memory.durable.register {
+            register.in_sync = None;
+        }
+    }
+
     /// Moves the register, and writes down why.
     pub(super) fn move_register(
         &mut self,

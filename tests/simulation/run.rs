@@ -55,6 +55,8 @@ impl Schedule {
 
 /// No fault goes on, no operator's order stands, and people have put right what is theirs to put right.
 fn peace(world: &mut World) {
+    world.say(|| "peace: whatever went on ends, and people put right what is theirs".into());
+    let telling = std::mem::replace(&mut world.telling, false);
     world.weather.clears();
     world.latency = MS / 2;
     world.let_happen(Happening::Resume);
@@ -72,6 +74,7 @@ fn peace(world: &mut World) {
             world.let_happen(Happening::Release(side, thread));
         }
     }
+    world.telling = telling;
     world.run(10 * SECOND);
     for side in Side::BOTH {
         let disk = world.disk.as_ref();

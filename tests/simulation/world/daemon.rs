@@ -1,5 +1,6 @@
 //! The daemon around the core: the loop, its timer, its store.
 
+use dualmasterd::decide::table::name;
 use dualmasterd::decide::{Watch, decide};
 use dualmasterd::model::facts::Facts;
 use dualmasterd::model::finding::Finding;
@@ -144,7 +145,7 @@ impl World {
         daemon.facts.requests.clear();
         let before = std::mem::replace(&mut daemon.memory, decision.memory);
         let (moved, earned) = (
-            before.state != daemon.memory.state,
+            name(&before.state) != name(&daemon.memory.state),
             before.earning != daemon.memory.earning,
         );
         daemon.watch = decision.watch;
@@ -155,11 +156,9 @@ impl World {
         if self.telling {
             self.tell_found(&found);
             if moved {
-                let state = self
-                    .daemon
-                    .as_ref()
-                    .map(|daemon| daemon.memory.state.clone());
-                self.tell(Tale::Did, || format!("state {state:?}"));
+                let memory = self.daemon.as_ref().map(|daemon| &daemon.memory);
+                let state = memory.map(|memory| name(&memory.state));
+                self.tell(Tale::Did, || format!("state {:?}", state));
             }
             if earned {
                 let earning = self

@@ -1,6 +1,7 @@
 //! What is done to a link and its threads.
 
 use dualmasterd::model::action::Brought;
+use dualmasterd::model::gtid::GtidSet;
 use dualmasterd::model::link::Receiver;
 use dualmasterd::model::member::Side;
 use dualmasterd::model::server::Family;
@@ -14,6 +15,16 @@ impl World {
     pub(super) fn purges(&mut self, side: Side) {
         let lost = self.servers[side].purge_relay();
         self.check_purge(side, &lost);
+    }
+
+    pub(super) fn points_anew(&mut self, side: Side, expendable: &GtidSet) -> Effect {
+        let server = &self.servers[side];
+        let only_received = server.set(&server.relay);
+        if !expendable.contains(&only_received.subtract(&server.set(&server.binlog))) {
+            return failed("unapplied transactions");
+        }
+        self.points(side);
+        done()
     }
 
     pub(super) fn points(&mut self, side: Side) {

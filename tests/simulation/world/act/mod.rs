@@ -163,7 +163,7 @@ impl World {
                 changes: Vec::new(),
             })),
             Action::Cut { side, life, known } => self.cuts(*side, life, known),
-            Action::SaveRelay { .. } | Action::Hook { .. } | Action::PurgeBinlogs { .. } => done(),
+            Action::SaveRelay { .. } | Action::Hook(_) | Action::PurgeBinlogs { .. } => done(),
             Action::Bootstrap { side } => {
                 self.server(*side, begun)?;
                 self.servers[*side].accounts = true;
@@ -191,10 +191,9 @@ impl World {
                 self.server(*side, begun)?.timeout_ms = *timeout_ms;
                 done()
             }
-            Action::Point { side } => {
+            Action::Point { side, expendable } => {
                 self.server(*side, begun)?;
-                self.points(*side);
-                done()
+                self.points_anew(*side, expendable)
             }
             Action::StartReceiver { side } => self.starts_receiver(*side, begun)?,
             Action::StopReceiver { side } => self.stops_receiver(*side, begun)?,

@@ -63,7 +63,7 @@ impl World {
             binary_error: None,
             port_taken_by: None,
             last_words: Vec::new(),
-            free_percent: 50,
+            free_mb: 50_000,
         };
         if let Some(daemon) = &mut self.daemon {
             daemon.facts.members[side].instance = Some(fact);
