@@ -7,7 +7,7 @@ SERVER ?= mariadb
 # Each step says its name before, and its seconds after it.
 STEP = tests/setup/step.sh
 
-.PHONY: help demo setup lint lab unit test cut bench
+.PHONY: help demo setup lint lab unit test cut sim mutants bench
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,12 @@ test: setup lint lab unit ## everything, as CI does
 
 cut: setup ## the daemon killed at every begin record of a switchover and of a failover
 	@CUTS=all $(STEP) --last "cuts" cargo test --test pair -- --test-threads 1 --nocapture pair::cuts
+
+sim: ## the core against fake servers on a virtual clock (SEEDS of each family, FROM that one on)
+	@SIM_SEEDS="$(SEEDS)" SIM_FROM="$(FROM)" cargo test --quiet --test simulation random:: -- --nocapture
+
+mutants: ## planted defects that the scenarios or the simulation must notice (ONLY="a name", SEEDS)
+	@tests/mutants/run.py
 
 bench: setup ## how fast a pair is (BENCH=failover freeze switchover reader reader_freeze overhead, SERVER, RUNS)
 	@BENCH="$(BENCH)" SERVER="$(SERVER)" RUNS="$(RUNS)" PAIRS="$(PAIRS)" cargo bench --quiet --bench pair

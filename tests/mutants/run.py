@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""Plants the defects of list.toml one by one and shows which tests notice each.
+
+Each is planted in a copy of the tree, built once, and run against the scenarios and the simulation. Exits with
+1 where one is noticed by neither, or no longer fits the source. ONLY="a name" plants one alone, SEEDS sets the
+schedules of each family, LIB=1 runs the unit tests as well.
+"""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+import tomllib
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
+TREE = TARGET / "mutants"
+SUITES = ["--test", "scenarios", "--test", "simulation"] + (["--lib"] if os.environ.get("LIB") else [])
+
+
+def copy_tree():
+    """The files as they are now, committed or not."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, check=True, capture_output=True,
+    ).stdout
+    shutil.rmtree(TREE, ignore_errors=True)
+    for name in filter(None, listed.decode().split("\0")):
+        source, copy = ROOT / name, TREE / name
+        if source.is_file():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, copy)
+
+
+def build():
+    """The test programs by name, or None where the tree does not compile."""
+    built = subprocess.run(
+        ["cargo", "test", "--no-run", "--message-format=json", *SUITES],
+        cwd=TREE, env={**os.environ, "CARGO_TARGET_DIR": str(TARGET)}, capture_output=True, text=True,
+    )
+    if built.returncode != 0:
+        print(built.stderr)
+        return None
+    lines = (json.loads(line) for line in built.stdout.splitlines() if line.startswith("{"))
+    return {
+        line["target"]["name"]: line["executable"]
+        for line in lines
+        if line.get("executable") and line.get("profile", {}).get("test")
+    }
+
+
+def failing(program):
+    """The names of the tests that fail."""
+    seeds = os.environ.get("SEEDS", "400")
+    ran = subprocess.run(
+        [program, "--test-threads=2"], cwd=TREE, capture_output=True, text=True,
+        env={**os.environ, "SIM_SEEDS": seeds, "RUST_BACKTRACE": "0"},
+    )
+    return re.findall(r"^test (\S+) \.\.\. FAILED", ran.stdout, re.M)
+
+
+def plant(mutant):
+    """Changes the copy. Returns the text that was there, or None where the mutant no longer fits."""
+    path = TREE / mutant["file"]
+    text = path.read_text()
+    if text.count(mutant["old"]) != 1:
+        return None
+    path.write_text(text.replace(mutant["old"], mutant["new"]))
+    return text
+
+
+def main():
+    mutants = tomllib.loads((HERE / "list.toml").read_text())["mutant"]
+    only = os.environ.get("ONLY")
+    mutants = [mutant for mutant in mutants if only in (None, mutant["name"])]
+    copy_tree()
+    missed = []
+    for mutant in mutants:
+        began = time.monotonic()
+        was = plant(mutant)
+        programs = build() if was is not None else None
+        path = TREE / mutant["file"]
+        if programs is None:
+            verdict = "DOES NOT FIT" if was is None else "DOES NOT COMPILE"
+            missed.append(mutant["name"])
+        else:
+            found = {name: failing(program) for name, program in programs.items()}
+            counts = [f"{name} {len(tests)}" for name, tests in sorted(found.items()) if tests]
+            verdict = "noticed by " + ", ".join(counts) if counts else "SURVIVES"
+            if not counts:
+                missed.append(mutant["name"])
+        if was is not None:
+            path.write_text(was)
+        seconds = time.monotonic() - began
+        print(f"{mutant['name']:<30} {verdict} ({seconds:.0f} s)\n    {mutant['breaks']}", flush=True)
+    print(f"{len(mutants) - len(missed)} of {len(mutants)} planted defects were noticed")
+    if missed:
+        sys.exit(f"not noticed: {', '.join(missed)}")
+
+
+if __name__ == "__main__":
+    main()
