@@ -39,7 +39,7 @@ cut: setup ## the daemon killed at every begin record of a switchover and of a f
 	@CUTS=all $(STEP) --last "cuts" cargo test --test pair -- --test-threads 1 --nocapture pair::cuts
 
 sim: ## the core against fake servers on a virtual clock (SEEDS of each family, FROM that one on)
-	@SIM_SEEDS="$(SEEDS)" SIM_FROM="$(FROM)" cargo test --quiet --test simulation random:: -- --nocapture
+	@SIM_SEEDS="$(SEEDS)" SIM_FROM="$(FROM)" cargo test --quiet --profile sim --test simulation random:: -- --nocapture
 
 mutants: ## planted defects that the scenarios or the simulation must notice (ONLY="a name", SEEDS)
 	@tests/mutants/run.py

@@ -64,6 +64,12 @@ pub(super) fn steps(turn: &mut Turn<'_>, promotion: &mut Promotion) -> Progress 
         stop_receiving(turn, to, look);
         return Progress::Going;
     }
+    // Its own rows may have come since it was judged.
+    let strays = guard::strays(turn, to);
+    if !strays.is_empty() && !promotion.accept_loss {
+        let name = turn.policy.name(to);
+        return Progress::Failed(format!("{name} has transactions of its own: {strays}"));
+    }
     if look.semi_sync.source_on {
         // Left on, it would make the applier wait for the dead writer's acknowledgement.
         turn.act(Action::DisarmSource { side: to });

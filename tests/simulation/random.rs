@@ -9,7 +9,7 @@ use crate::schedule::Schedule;
 use crate::story;
 
 /// Schedules of each family where nothing else is asked for.
-const SEEDS: u64 = 1_500;
+const SEEDS: u64 = 1_000;
 /// Each family's seeds are run in so many parts at once.
 const PARTS: u64 = 2;
 /// So many failures are told; the others are only counted.

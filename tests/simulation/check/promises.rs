@@ -117,29 +117,26 @@ impl World {
                 "{side} is opened while half a transaction holds its locks"
             ));
         }
-        self.check_strays(side);
     }
 
     /// Promise 8: what was written past the daemon on the reader does not become the truth by a role
-    /// change, once the daemon has seen it.
-    fn check_strays(&mut self, side: Side) {
-        let (server, peer) = (&self.servers[side], &self.servers[side.peer()]);
+    /// change that is decided by somebody who sees it.
+    pub fn check_move(&mut self, to: Side) {
+        let (server, peer) = (&self.servers[to], &self.servers[to.peer()]);
         let look = self
             .daemon
             .as_ref()
-            .and_then(|daemon| daemon.facts.members[side].server.as_ref());
+            .and_then(|daemon| daemon.facts.members[to].server.as_ref());
         let stray = server.binlog.iter().find(|entry| {
-            matches!(entry.content, Content::Stray(_))
-                && self.was_reader.contains(&entry.txn)
+            self.was_reader.contains(&entry.txn)
+                && matches!(entry.content, Content::Stray(_))
                 && !peer.has.contains_key(&entry.txn)
                 && look.is_some_and(|look| look.executed.contains(&server.set([*entry])))
         });
-        let moved = self.last_open.is_some_and(|last| last != side);
-        if let Some(stray) = stray.filter(|_| moved) {
-            let text = format!("{side} is opened with a stray of its own: {stray:?}");
+        if let Some(stray) = stray {
+            let text = format!("{to} becomes the writer with a stray of its own: {stray:?}");
             self.violated(text);
         }
-        self.last_open = Some(side);
     }
 
     /// Acknowledged writes that this member's binary log lacks.
@@ -166,7 +163,8 @@ impl World {
     /// Nothing received is thrown away that exists nowhere else.
     pub fn check_purge(&mut self, side: Side, lost: &[Entry]) {
         let has = |entry: &&Entry| {
-            self.servers[Side::A].has.contains_key(&entry.txn)
+            self.given_up.contains(&entry.txn)
+                || self.servers[Side::A].has.contains_key(&entry.txn)
                 || self.servers[Side::B].has.contains_key(&entry.txn)
         };
         if let Some(entry) = lost.iter().find(|entry| !has(entry)) {

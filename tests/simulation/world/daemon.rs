@@ -148,11 +148,16 @@ impl World {
             name(&before.state) != name(&daemon.memory.state),
             before.earning != daemon.memory.earning,
         );
+        let to = daemon.memory.writer();
+        let moved_to = to.filter(|to| before.writer().is_some_and(|from| from != *to));
         daemon.watch = decision.watch;
         let found = std::mem::replace(&mut daemon.findings, decision.findings);
         daemon.may_exit = decision.may_exit;
         daemon.last_plan = decision.plan.len();
         daemon.replies.extend(decision.replies.iter().cloned());
+        if let Some(to) = moved_to {
+            self.check_move(to);
+        }
         if self.telling {
             self.tell_found(&found);
             if moved {

@@ -111,6 +111,8 @@ impl World {
             }
             Fault::Reseeded(side) => {
                 self.servers[side].reseed = true;
+                let all = self.servers[side].has.keys().copied();
+                self.given_up.extend(all);
                 self.server_dies(side);
             }
             Fault::BothKilled => {

@@ -129,8 +129,8 @@ pub struct World {
     pub strays: u64,
     /// Strays that were made while the other member was the register's writer.
     pub was_reader: BTreeSet<server::Txn>,
-    /// The member that the daemon opened last.
-    pub last_open: Option<Side>,
+    /// What people gave up when they put a copy in the place of a member.
+    pub given_up: BTreeSet<server::Txn>,
     /// One way, on the wire.
     pub latency: Time,
     /// The story is told; else nobody would read it.
@@ -178,7 +178,7 @@ impl World {
             written: 0,
             strays: 0,
             was_reader: BTreeSet::new(),
-            last_open: None,
+            given_up: BTreeSet::new(),
             latency: MS / 2,
             telling: false,
             log: Vec::new(),

@@ -5,7 +5,7 @@ use dualmasterd::model::memory::Durable;
 use super::{Event, MS, Time, World};
 
 /// A write that failed is tried again after this.
-const AGAIN: Time = 250 * MS;
+const AGAIN: Time = 100 * MS;
 
 /// The daemon's end of it.
 #[derive(Debug, Default)]
