@@ -17,6 +17,7 @@ use crate::model::time::Timestamp;
 use super::death;
 use super::guard;
 use super::hooks;
+use super::strays;
 use super::turn::Turn;
 
 /// A fenced process that still waits in the kernel after this long is taken as fenced: SIGKILL is
@@ -65,10 +66,9 @@ pub(super) fn steps(turn: &mut Turn<'_>, promotion: &mut Promotion) -> Progress 
         return Progress::Going;
     }
     // Its own rows may have come since it was judged.
-    let strays = guard::strays(turn, to);
-    if !strays.is_empty() && !promotion.accept_loss {
-        let name = turn.policy.name(to);
-        return Progress::Failed(format!("{name} has transactions of its own: {strays}"));
+    if !strays::strays(turn, to).is_empty() && !promotion.accept_loss {
+        let (name, own) = (turn.policy.name(to), strays::told(turn, to));
+        return Progress::Failed(format!("{name} has transactions of its own: {own}"));
     }
     if look.semi_sync.source_on {
         // Left on, it would make the applier wait for the dead writer's acknowledgement.

@@ -19,6 +19,9 @@ fn a_writer_that_starts_anew_is_opened_on_record() {
         });
         world.run(300 * MS);
         world.fault(Fault::Killed(old));
+        world.run(5 * SECOND);
+        assert!(world.last_ack > world.now - SECOND, "{}", tail(world));
+        world.request(Verb::Resume);
         recovers(world, 20 * SECOND);
         assert_eq!(writer(world), old, "{}", tail(world));
     });

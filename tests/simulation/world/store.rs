@@ -5,7 +5,7 @@ use dualmasterd::model::memory::Durable;
 use super::{Event, MS, Time, World};
 
 /// A write that failed is tried again after this.
-const AGAIN: Time = 100 * MS;
+const AGAIN: Time = 500 * MS;
 
 /// The daemon's end of it.
 #[derive(Debug, Default)]
@@ -46,9 +46,11 @@ impl World {
         daemon.dirty = true;
         if fails {
             daemon.store.not_before = now + AGAIN;
+            daemon.facts.store_error = Some("no space left on device".into());
             self.say(|| "the state file cannot be written".into());
         } else {
             daemon.facts.stored = Some(durable.clone());
+            daemon.facts.store_error = None;
             self.is_on_disk(durable);
         }
         self.store();
