@@ -9,7 +9,7 @@ use super::handle::{LIMIT, Lent, ServerHandle};
 use crate::model::action::{ActionError, Brought};
 use crate::model::server::Family;
 use crate::mysql::cells::{on, text};
-use crate::mysql::{Row, Session, SqlError};
+use crate::mysql::{Dialect, Row, Session, SqlError};
 
 /// `max_statement_time` was reached.
 const MARIADB_LATE: u16 = 1969;
@@ -53,26 +53,25 @@ pub async fn close(handle: &ServerHandle, budget: Duration) -> Result<Brought, A
     }
 }
 
-/// Lets ordinary accounts write: the one action that does.
+/// Lets ordinary accounts write: the one action that does. On an open server the statement changes
+/// nothing.
 ///
 /// # Errors
 /// The server refused or cannot be reached.
 pub async fn open(handle: &ServerHandle) -> Result<Brought, ActionError> {
-    let sql = "SELECT @@global.read_only AS read_only";
-    let (mut session, rows) = handle.ask(sql).await?;
-    if rows.first().is_some_and(|row| on(row, &["read_only"])) {
-        let open = session.dialect().open();
-        session.run(open, LIMIT).await?;
-    }
+    handle
+        .ask_words(|dialect| dialect.open().to_owned())
+        .await?;
     Ok(Brought::Nothing)
 }
 
 async fn closed(handle: &ServerHandle) -> Result<(Lent<'_>, bool), ActionError> {
-    let mut session = handle.session().await?;
-    let sql = session.dialect().show_closed();
-    let rows = session.rows(&sql, LIMIT).await?;
+    let (session, results) = handle.ask_words(Dialect::show_closed).await?;
     let closed = |row: &Row| on(row, &["read_only"]) && on(row, &["closed"]);
-    let is_closed = rows.first().is_some_and(closed);
+    let is_closed = results
+        .first()
+        .and_then(|rows| rows.first())
+        .is_some_and(closed);
     Ok((session, is_closed))
 }
 

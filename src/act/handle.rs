@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::model::action::ActionError;
 use crate::mysql::session::CONNECT_LIMIT;
-use crate::mysql::{Account, Row, ServerTarget, Session, SqlError};
+use crate::mysql::{Account, Dialect, Row, ServerTarget, Session, SqlError};
 
 /// Sessions kept open at one member between actions.
 const WARM: usize = 2;
@@ -73,17 +73,36 @@ impl ServerHandle {
     /// # Errors
     /// The question was refused, or the server cannot be reached.
     pub async fn ask(&self, sql: &str) -> Result<(Lent<'_>, Vec<Row>), SqlError> {
+        self.ask_words(|_| sql.to_owned())
+            .await
+            .map(|(session, results)| {
+                let rows = results.into_iter().next().unwrap_or_default();
+                (session, rows)
+            })
+    }
+
+    /// As [`Self::ask`], with statements in the server's own words, joined by semicolons: the rows of
+    /// each. They may be run twice, so they must be such that this does no harm.
+    ///
+    /// # Errors
+    /// The first statement's that was refused, or the server cannot be reached.
+    pub async fn ask_words(
+        &self,
+        words: impl Fn(Dialect) -> String,
+    ) -> Result<(Lent<'_>, Vec<Vec<Row>>), SqlError> {
         let warm = self.lock().pop();
         if let Some(session) = warm {
             let mut session = self.lend(session);
-            match session.rows(sql, LIMIT).await {
+            let sql = words(session.dialect());
+            match session.results(&sql, LIMIT).await {
                 Err(error) if error.is_broken_connection() => self.lock().clear(),
                 answer => return Ok((session, answer?)),
             }
         }
         let mut session = self.lend(self.fresh().await?);
-        let rows = session.rows(sql, LIMIT).await?;
-        Ok((session, rows))
+        let sql = words(session.dialect());
+        let results = session.results(&sql, LIMIT).await?;
+        Ok((session, results))
     }
 
     /// A session that answers: a warm one, or a fresh one.

@@ -6,9 +6,9 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
-use super::handle::{LIMIT, ServerHandle};
+use super::handle::{LIMIT, Lent, ServerHandle};
 use super::position;
 use crate::model::action::{ActionError, Brought};
 use crate::model::gtid::GtidSet;
@@ -17,7 +17,7 @@ use crate::mysql::cells::{number, text};
 use crate::mysql::dialect::Can;
 use crate::mysql::statements::Thread;
 use crate::mysql::status;
-use crate::mysql::{Account, Dialect, Session, SqlError};
+use crate::mysql::{Account, Dialect, Row, Session, SqlError};
 
 /// A thread that was told to stop must be seen stopped by then. MariaDB's STOP alone takes 2 s with
 /// a silent peer, MySQL's as long while it connects to one.
@@ -91,8 +91,7 @@ impl Seen {
 /// server cannot be reached.
 pub async fn point(handle: &ServerHandle, expendable: &GtidSet) -> Result<Brought, ActionError> {
     let _alone = handle.one_start().await;
-    let mut session = handle.session().await?;
-    let mut seen = look(&mut session).await?;
+    let (mut session, mut seen) = first_look(handle).await?;
     let deletes = session.dialect().start_deletes_relay_logs();
     if leads_to_peer(handle, &seen) && (!seen.stopped() || !deletes) {
         return Ok(Brought::Nothing);
@@ -131,8 +130,7 @@ pub async fn start_receiver(
     peer: &ServerHandle,
 ) -> Result<Brought, ActionError> {
     let _alone = handle.one_start().await;
-    let mut session = handle.session().await?;
-    let seen = look(&mut session).await?;
+    let (mut session, seen) = first_look(handle).await?;
     configured(&seen)?;
     if seen.receives() {
         return Ok(Brought::Nothing);
@@ -161,8 +159,7 @@ async fn stop_receiver_but(
     handle: &ServerHandle,
     expendable: &GtidSet,
 ) -> Result<Brought, ActionError> {
-    let mut session = handle.session().await?;
-    let seen = look(&mut session).await?;
+    let (mut session, seen) = first_look(handle).await?;
     if !seen.receives() {
         return Ok(Brought::Nothing);
     }
@@ -178,11 +175,9 @@ async fn stop_receiver_but(
         let rows = session.rows(find, LIMIT).await?;
         if let Some(id) = rows.first().and_then(|row| number::<u64>(row, &["id"])) {
             // Twice: the first ends its read, the second keeps STOP from calling at the source.
-            for _ in 0..2 {
-                match session.run(&format!("KILL {id}"), LIMIT).await {
-                    Err(error) if error.errno.is_none() => return Err(error.into()),
-                    Ok(()) | Err(_) => {}
-                }
+            match session.run(&format!("KILL {id}; KILL {id}"), LIMIT).await {
+                Err(error) if error.errno.is_none() => return Err(error.into()),
+                Ok(()) | Err(_) => {}
             }
         }
     }
@@ -200,8 +195,7 @@ async fn stop_receiver_but(
 /// Refused on MariaDB where both threads are stopped over unapplied relay logs, or no link is configured.
 pub async fn start_applier(handle: &ServerHandle) -> Result<Brought, ActionError> {
     let _alone = handle.one_start().await;
-    let mut session = handle.session().await?;
-    let seen = look(&mut session).await?;
+    let (mut session, seen) = first_look(handle).await?;
     configured(&seen)?;
     if seen.applies() {
         return Ok(Brought::Nothing);
@@ -220,8 +214,7 @@ pub async fn start_applier(handle: &ServerHandle) -> Result<Brought, ActionError
 /// # Errors
 /// It still runs after 6 s, or the server cannot be reached.
 pub async fn stop_applier(handle: &ServerHandle) -> Result<Brought, ActionError> {
-    let mut session = handle.session().await?;
-    let seen = look(&mut session).await?;
+    let (mut session, seen) = first_look(handle).await?;
     if !seen.applies() {
         return Ok(Brought::Nothing);
     }
@@ -261,7 +254,8 @@ async fn kill_applier(session: &mut Session, dialect: Dialect) -> Result<(), Sql
     Ok(())
 }
 
-/// Waits until a thread is seen stopped. An error of the STOP itself ends the wait.
+/// Waits until a thread is stopped: by the STOP's own word, or by what is seen while it waits for
+/// something else. An error of the STOP ends the wait.
 async fn wait_stopped(
     session: &mut Session,
     thread: Thread,
@@ -269,8 +263,22 @@ async fn wait_stopped(
     limit: Duration,
 ) -> Result<Brought, ActionError> {
     let deadline = Instant::now() + limit;
-    let mut pause = Duration::from_millis(1);
+    let mut pause = Duration::from_millis(2);
     loop {
+        match stop.as_mut() {
+            None => sleep(pause).await,
+            Some(stopping) => {
+                if let Ok(ended) = timeout(pause, stopping).await {
+                    stop = None;
+                    match ended {
+                        Ok(Ok(())) => return Ok(Brought::Nothing),
+                        Ok(Err(error)) => return Err(error.into()),
+                        Err(_) => {}
+                    }
+                }
+            }
+        }
+        pause = (pause * 2).min(Duration::from_millis(20));
         let seen = look(session).await?;
         let runs = match thread {
             Thread::Receiver => seen.receives(),
@@ -279,42 +287,44 @@ async fn wait_stopped(
         if !runs {
             return Ok(Brought::Nothing);
         }
-        if stop
-            .as_ref()
-            .is_some_and(tokio::task::JoinHandle::is_finished)
-            && let Some(ended) = stop.take()
-            && let Ok(Err(error)) = ended.await
-        {
-            return Err(error.into());
-        }
         if Instant::now() >= deadline {
             return Err(ActionError::Failed(format!(
                 "the {thread:?} still runs {} ms after it was told to stop",
                 limit.as_millis()
             )));
         }
-        sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_millis(20));
     }
 }
 
 /// The link as it is now.
 pub(super) async fn look(session: &mut Session) -> Result<Seen, ActionError> {
-    let dialect = session.dialect();
+    let sql = look_words(session.dialect());
+    let results = session.results(&sql, LIMIT).await?;
+    seen(session, &results)
+}
+
+/// The first look of an action.
+async fn first_look(handle: &ServerHandle) -> Result<(Lent<'_>, Seen), ActionError> {
+    let (session, results) = handle.ask_words(look_words).await?;
+    let seen = seen(&session, &results)?;
+    Ok((session, seen))
+}
+
+fn look_words(dialect: Dialect) -> String {
     // The executed set first: what is executed between the two was received before.
-    let executed = match dialect {
-        Dialect::Mariadb(_) => "SELECT @@global.gtid_binlog_state AS executed",
-        Dialect::Mysql(_) => "SELECT @@global.gtid_executed AS executed",
-    };
-    let sql = match dialect.can(Can::QueueingTransaction) {
+    let executed = dialect.executed();
+    match dialect.can(Can::QueueingTransaction) {
         false => format!("{executed}; {}", dialect.show_link()),
         true => format!(
             "{executed}; {}; SELECT 1 AS half FROM performance_schema.replication_connection_status \
              WHERE CHANNEL_NAME = '' AND QUEUEING_TRANSACTION <> ''",
             dialect.show_link()
         ),
-    };
-    let results = session.results(&sql, LIMIT).await?;
+    }
+}
+
+fn seen(session: &Session, results: &[Vec<Row>]) -> Result<Seen, ActionError> {
+    let dialect = session.dialect();
     let row = |at: usize| results.get(at).and_then(|rows| rows.first());
     let executed = row(0)
         .and_then(|row| text(row, &["executed"]))

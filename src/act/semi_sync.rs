@@ -11,9 +11,9 @@ use crate::mysql::cells::{number, on};
 /// # Errors
 /// Semi-sync is not there, or the server cannot be reached.
 pub async fn arm_source(handle: &ServerHandle, timeout_ms: u64) -> Result<Brought, ActionError> {
-    let mut session = handle.session().await?;
-    let sql = session.dialect().arm_source(timeout_ms);
-    session.run(&sql, LIMIT).await?;
+    handle
+        .ask_words(|dialect| dialect.arm_source(timeout_ms))
+        .await?;
     Ok(Brought::Nothing)
 }
 

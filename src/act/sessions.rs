@@ -7,8 +7,9 @@ use tokio::time::sleep;
 
 use super::handle::{LIMIT, ServerHandle};
 use crate::model::action::{ActionError, Brought};
+use crate::model::gtid::GtidSet;
 use crate::mysql::cells::{number, text};
-use crate::mysql::{Session, SqlError};
+use crate::mysql::{Dialect, Row, Session, SqlError, status};
 
 /// Which sessions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,21 +34,20 @@ const UNKNOWN: u16 = 1094;
 /// # Errors
 /// One may not be ended, or is not gone in time, or the server cannot be reached.
 pub async fn close_sessions(handle: &ServerHandle, which: Which) -> Result<Brought, ActionError> {
-    let mut session = handle.session().await?;
+    let (mut session, mut results) = handle
+        .ask_words(|dialect| first_words(dialect, which))
+        .await?;
+    let (mut position, victims) = (results.pop(), results.pop());
     let chosen = match which {
         Which::All => None,
-        Which::PassReadOnly => pass_read_only(&mut session).await?,
+        Which::PassReadOnly => pass_read_only(&results),
     };
-    let victims = clients(&mut session, chosen.as_ref()).await?;
-    for id in victims.keys() {
-        match session.run(&format!("KILL {id}"), LIMIT).await {
-            Err(error) if error.errno != Some(UNKNOWN) => return Err(error.into()),
-            Ok(()) | Err(_) => {}
-        }
-    }
+    let victims = clients(&victims.unwrap_or_default(), chosen.as_ref());
+    end(&mut session, &victims).await?;
     let mut returned = BTreeSet::new();
     if !victims.is_empty() {
-        wait_gone(&mut session, &victims, chosen.as_ref(), &mut returned).await?;
+        let last = wait_gone(&mut session, &victims, chosen.as_ref(), &mut returned).await?;
+        position = Some(last);
     }
     Ok(Brought::Closed {
         sessions: u32::try_from(victims.len()).unwrap_or(u32::MAX),
@@ -56,18 +56,63 @@ pub async fn close_sessions(handle: &ServerHandle, which: Which) -> Result<Broug
             Some(_) => returned.into_iter().collect(),
             None => Vec::new(),
         },
+        position: executed(&session, &position.unwrap_or_default())?,
     })
 }
 
+/// Who passes `read_only` where that matters, who is there, and then what was executed.
+fn first_words(dialect: Dialect, which: Which) -> String {
+    let passes = match which {
+        Which::All => None,
+        Which::PassReadOnly => dialect.who_passes_read_only(),
+    };
+    let mut words: Vec<String> = passes.into_iter().flatten().map(str::to_owned).collect();
+    words.push(words_of_sessions(dialect));
+    words.join("; ")
+}
+
+fn words_of_sessions(dialect: Dialect) -> String {
+    format!("{}; {}", dialect.client_sessions(), dialect.executed())
+}
+
+fn executed(session: &Session, rows: &[Row]) -> Result<GtidSet, SqlError> {
+    let set = rows.first().and_then(|row| text(row, &["executed"]));
+    status::gtids(session.dialect(), session.name(), &set.unwrap_or_default())
+}
+
+/// In one round trip; one by one where one of them had ended by itself, which ends the others' turn.
+async fn end(session: &mut Session, victims: &BTreeMap<u64, String>) -> Result<(), SqlError> {
+    let mut all: Vec<String> = victims.keys().map(|id| format!("KILL {id}")).collect();
+    all = match all.len() {
+        0 => return Ok(()),
+        1 => all,
+        _ => match session.run(&all.join("; "), LIMIT).await {
+            Err(error) if error.errno == Some(UNKNOWN) => all,
+            ended => return ended,
+        },
+    };
+    for kill in all {
+        match session.run(&kill, LIMIT).await {
+            Err(error) if error.errno != Some(UNKNOWN) => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Returns the row of what was executed when the last of them was gone.
 async fn wait_gone(
     session: &mut Session,
     victims: &BTreeMap<u64, String>,
     chosen: Option<&BTreeSet<String>>,
     returned: &mut BTreeSet<String>,
-) -> Result<(), ActionError> {
+) -> Result<Vec<Row>, ActionError> {
     let started = tokio::time::Instant::now();
+    let sql = words_of_sessions(session.dialect());
     loop {
-        let now = clients(session, chosen).await?;
+        let mut results = session.results(&sql, LIMIT).await?;
+        let position = results.pop().unwrap_or_default();
+        let now = clients(&results.pop().unwrap_or_default(), chosen);
         let accounts: BTreeSet<&String> = victims.values().collect();
         let new = now
             .iter()
@@ -79,7 +124,7 @@ async fn wait_gone(
             .map(|(_, account)| account)
             .collect();
         if left.is_empty() {
-            return Ok(());
+            return Ok(position);
         }
         if started.elapsed() > GONE {
             return Err(ActionError::Failed(format!(
@@ -94,12 +139,7 @@ async fn wait_gone(
 }
 
 /// Client sessions by id, with `user@address`; a client's port is left out.
-async fn clients(
-    session: &mut Session,
-    chosen: Option<&BTreeSet<String>>,
-) -> Result<BTreeMap<u64, String>, SqlError> {
-    let sql = session.dialect().client_sessions();
-    let rows = session.rows(&sql, LIMIT).await?;
+fn clients(rows: &[Row], chosen: Option<&BTreeSet<String>>) -> BTreeMap<u64, String> {
     let read = |row| {
         let user = text(row, &["user"]).unwrap_or_default();
         let host = text(row, &["host"]).unwrap_or_default();
@@ -109,32 +149,33 @@ async fn clients(
         let wanted = chosen.is_none_or(|users| users.contains(&user));
         wanted.then(|| Some((number(row, &["id"])?, format!("{user}@{address}"))))?
     };
-    Ok(rows.iter().filter_map(read).collect())
+    rows.iter().filter_map(read).collect()
 }
 
-/// The users whose sessions may write through `read_only`; `None` stands for everyone.
-async fn pass_read_only(session: &mut Session) -> Result<Option<BTreeSet<String>>, SqlError> {
-    let Some([privileged, roles, routines]) = session.dialect().who_passes_read_only() else {
-        return Ok(None);
+/// The users whose sessions may write through `read_only`, from who has the right, who has it by a
+/// role, and whose routines lend it; `None` stands for everyone.
+fn pass_read_only(results: &[Vec<Row>]) -> Option<BTreeSet<String>> {
+    let [privileged, roles, routines] = results else {
+        return None;
     };
-    let mut users = BTreeSet::new();
+    let mut users: BTreeSet<String> = BTreeSet::new();
     let mut role_has_it = false;
-    for row in session.rows(privileged, LIMIT).await? {
-        users.extend(text(&row, &["user"]));
-        role_has_it |= text(&row, &["is_role"]).is_some_and(|is| is == "1");
+    for row in privileged {
+        users.extend(text(row, &["user"]));
+        role_has_it |= text(row, &["is_role"]).is_some_and(|is| is == "1");
     }
     if role_has_it {
-        let members = session.rows(roles, LIMIT).await?;
-        users.extend(members.iter().filter_map(|row| text(row, &["user"])));
+        users.extend(roles.iter().filter_map(|row| text(row, &["user"])));
     }
-    for row in session.rows(routines, LIMIT).await? {
-        let definer = text(&row, &["definer"]).unwrap_or_default();
+    let lends = |row: &Row| {
+        let definer = text(row, &["definer"]).unwrap_or_default();
         let user = definer
             .rsplit_once('@')
             .map_or(definer.as_str(), |(user, _)| user);
-        if users.contains(user) {
-            return Ok(None);
-        }
+        users.contains(user)
+    };
+    match routines.iter().any(lends) {
+        true => None,
+        false => Some(users),
     }
-    Ok(Some(users))
 }

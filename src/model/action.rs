@@ -241,10 +241,12 @@ pub enum Brought {
     },
     /// [`Action::Cut`]: what was saved and cut off; empty where nothing had to be.
     Removed(Removed),
-    /// [`Action::CloseSessions`]: how many sessions were ended, and which came back.
+    /// [`Action::CloseSessions`]: how many sessions were ended, which came back, and what the server
+    /// had executed once the last of them was gone.
     Closed {
         sessions: u32,
         returned: Vec<String>,
+        position: GtidSet,
     },
 }
 

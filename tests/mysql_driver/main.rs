@@ -324,7 +324,12 @@ async fn sessions(pair: &Pair) {
     let brought = close_sessions(&a.handle, Which::PassReadOnly)
         .await
         .unwrap();
-    let Brought::Closed { sessions, returned } = brought else {
+    let Brought::Closed {
+        sessions,
+        returned,
+        position,
+    } = brought
+    else {
         panic!()
     };
     eprintln!(
@@ -336,14 +341,16 @@ async fn sessions(pair: &Pair) {
         assert!(client.run("SELECT 1", LIMIT).await.is_err());
     }
     let none = close_sessions(&a.handle, Which::All).await.unwrap();
+    let fact = a.look().await;
+    assert_eq!(position, fact.executed);
     assert_eq!(
         none,
         Brought::Closed {
             sessions: 0,
-            returned: Vec::new()
+            returned: Vec::new(),
+            position: fact.executed.clone()
         }
     );
-    let fact = a.look().await;
     assert_eq!(fact.semi_sync.clients, 1, "dump threads stay");
     assert_eq!(fact.link.unwrap().receiver, Receiver::Running);
 }
@@ -781,7 +788,7 @@ async fn observers(pair: &Pair) {
     let reset = |seen: &Seen| matches!(seen, Seen::Probe(_, ProbeKind::Heartbeat, fact) if *fact == ProbeFact::default());
     watched.until("stopped", reset).await;
     let written = a.look().await.executed;
-    watched.pace.send(Pace::Draining).unwrap();
+    watched.pace.send(Pace::Urgent).unwrap();
     for _ in 0..20 {
         let began = pair::now();
         watched.poke.notify_one();

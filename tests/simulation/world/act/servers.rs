@@ -28,6 +28,7 @@ impl World {
         Ok(Ends(Ok(Brought::Closed {
             sessions,
             returned: Vec::new(),
+            position: self.servers[side].executed.clone(),
         })))
     }
 
