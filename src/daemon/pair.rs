@@ -222,7 +222,9 @@ impl Pair {
             self.look_at_clock();
             let decision = decide::decide(&self.policy, &self.memory, &self.facts);
             let may_exit = decision.may_exit;
+            tracing::trace!(pair = self.policy.pair, "decided {:?}", decision.watch.pace);
             self.obey(decision);
+            tracing::trace!(pair = self.policy.pair, "obeyed");
             if may_exit && self.store.in_flight.is_empty() {
                 break;
             }
@@ -290,11 +292,11 @@ impl Pair {
     /// The loop runs at least once per probe interval, so that it notices when it did not, and as often
     /// as the service manager asks.
     fn set_alarm(&mut self, wake_at: Timestamp) {
-        let pause = self.policy.hang.interval;
+        let tick = self.facts.now.until_tick(self.policy.hang.interval);
         let pause = self
             .teller
             .turn_within()
-            .map_or(pause, |within| pause.min(within));
+            .map_or(tick, |within| tick.min(within));
         self.due = wake_at.min(self.facts.now + pause);
         if let Err(error) = self.alarm.set(self.due) {
             tracing::error!(%error, "cannot set the timer");
@@ -340,17 +342,28 @@ impl Pair {
     }
 
     fn take_seen(&mut self, seen: Seen) -> bool {
+        tracing::trace!(pair = self.policy.pair, "seen {}", seen.brief());
         // While something is under way, every answer may be the one that is waited for.
         absorb::seen(&mut self.facts, seen) || self.watch.borrow().pace != Pace::Rest
     }
 
     fn take_ended(&mut self, ended: Ended) -> bool {
+        tracing::trace!(
+            pair = self.policy.pair,
+            "ended {:?}",
+            ended.step.action.kind()
+        );
         self.pokes.after(&ended.step.action);
+        if self.watch.borrow().pace == Pace::Urgent {
+            // What comes next may rest on a look at the other member that was sent after this end.
+            self.pokes.all();
+        }
         absorb::ended(&mut self.facts, ended);
         true
     }
 
     fn take_stored(&mut self, stored: &Stored) -> bool {
+        tracing::trace!(pair = self.policy.pair, "stored {}", stored.token);
         match &stored.result {
             Ok(()) => {
                 if let Some(durable) = self.store.in_flight.remove(&stored.token) {

@@ -122,7 +122,6 @@ fn finish(turn: Turn<'_>, may_exit: bool) -> Decision {
 
 fn pace(turn: &Turn<'_>) -> Pace {
     match &turn.memory.state {
-        State::Promoting(promotion) if turn.memory.writer() != Some(promotion.to) => Pace::Draining,
         State::Promoting(_) | State::Switching(_) => Pace::Urgent,
         State::Settling { .. } | State::Serving | State::Holding { .. } | State::Paused => {
             if turn.hurry {

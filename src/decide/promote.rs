@@ -191,7 +191,8 @@ fn drained(
     if receiver_gone && look.executed.contains(&link.received) {
         // MariaDB shows half a transaction nowhere but in locks; stopping the applier rolls it back.
         // MySQL shows it, and goes on serving without the stop.
-        let may_be_half = link.applier && (turn.is_mariadb() || link.half);
+        let runs = link.applier && !turn.stopped_since(to, look);
+        let may_be_half = runs && (turn.is_mariadb() || link.half);
         if may_be_half {
             turn.act(Action::StopApplier { side: to });
         }

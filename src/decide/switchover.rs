@@ -135,9 +135,17 @@ fn swept(turn: &mut Turn<'_>, switch: &mut Switch, from: Side) -> Result<bool, S
     Ok(false)
 }
 
-/// The same position in two looks that were both sent after the last session ended.
+/// The position that was read when the last session was gone, and the same again in a look after that;
+/// in two looks where it was another one.
 fn read_twice(turn: &mut Turn<'_>, switch: &mut Switch, from: Side) -> Result<(), String> {
     let swept = turn.done_at(from, ActionKind::CloseSessions);
+    if switch.position.is_none() {
+        let work = turn.work(Some(from));
+        let ended = work.done_since(ActionKind::CloseSessions, switch.since);
+        if let Some(Ok(Brought::Closed { position, .. })) = ended.map(|ended| &ended.result) {
+            switch.position = Some((position.clone(), swept));
+        }
+    }
     let Some(look) = turn.server_since(from, swept) else {
         return Ok(());
     };
@@ -151,7 +159,7 @@ fn read_twice(turn: &mut Turn<'_>, switch: &mut Switch, from: Side) -> Result<()
         ));
     }
     match &switch.position {
-        Some((position, read)) if look.asked > *read && *position == look.executed => {
+        Some((position, read)) if look.asked >= *read && *position == look.executed => {
             switch.stage = Stage::Draining;
         }
         Some((position, _)) if *position == look.executed => {}
@@ -171,7 +179,7 @@ fn drained(turn: &mut Turn<'_>, switch: &Switch) -> bool {
     if !look.executed.contains(position) || !look.executed.contains(&link.received) || link.half {
         return false;
     }
-    if link.applier {
+    if link.applier && !turn.stopped_since(switch.to, look) {
         turn.act(Action::StopApplier { side: switch.to });
         return false;
     }
@@ -179,7 +187,7 @@ fn drained(turn: &mut Turn<'_>, switch: &Switch) -> bool {
 }
 
 /// Its source side waits for the old writer, and that was read back: then the register moves.
-fn arm(turn: &mut Turn<'_>, switch: &Switch) -> Result<(), String> {
+fn arm(turn: &mut Turn<'_>, switch: &mut Switch) -> Result<(), String> {
     let (to, from) = (switch.to, switch.to.peer());
     let Some(look) = turn.server(to) else {
         return Ok(());
@@ -193,7 +201,8 @@ fn arm(turn: &mut Turn<'_>, switch: &Switch) -> Result<(), String> {
         });
         return Ok(());
     }
-    if !look.semi_sync.source_on {
+    if look.link.as_ref().is_none_or(|link| link.applier) {
+        switch.stage = Stage::Draining;
         return Ok(());
     }
     let Some(old_life) = turn

@@ -114,6 +114,14 @@ impl<'a> Turn<'a> {
         !work.runs(kind) && self.server(side).is_some_and(|look| look.asked >= ended)
     }
 
+    /// Its applier was stopped after this look was sent.
+    pub(super) fn stopped_since(&self, side: Side, look: &ServerFact) -> bool {
+        let work = self.work(Some(side));
+        let started = self.done_at(side, ActionKind::StartApplier);
+        work.done_since(ActionKind::StopApplier, started)
+            .is_some_and(|done| done.at >= look.asked)
+    }
+
     pub(super) fn work(&self, side: Option<Side>) -> &'a Work {
         match side {
             Some(side) => &self.member(side).work,

@@ -77,7 +77,7 @@ pub struct Probes {
 }
 
 /// How often a server is looked at, and how much of it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pace {
     /// Nothing is under way.
@@ -85,9 +85,7 @@ pub enum Pace {
     Rest,
     /// Something is waited for.
     Attentive,
-    /// Writes are stopped until what is waited for is seen; it may be anything.
+    /// Writes are stopped until what is waited for is seen: only what moves is read, the rest comes
+    /// from the last whole look.
     Urgent,
-    /// Writes are stopped until a standby has applied everything: only what moves is read, the rest
-    /// comes from the last whole look.
-    Draining,
 }

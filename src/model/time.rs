@@ -39,6 +39,13 @@ impl Timestamp {
     pub const fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
+
+    /// Time left until the next whole multiple of `period` since boot, never zero. Whatever is done every
+    /// so often is done at these moments: a process that wakes for one of them wakes for all.
+    pub fn until_tick(self, period: Duration) -> Duration {
+        let period = u64::try_from(period.as_nanos()).unwrap_or(u64::MAX).max(1);
+        Duration::from_nanos(period - self.0 % period)
+    }
 }
 
 impl Add<Duration> for Timestamp {

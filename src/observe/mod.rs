@@ -30,6 +30,22 @@ pub enum Seen {
     Endpoint(EndpointFact),
 }
 
+impl Seen {
+    /// What it is about, for the log.
+    pub fn brief(&self) -> String {
+        match self {
+            Self::Process(side, fact) => format!("process {side:?} {:?}", fact.state),
+            Self::Instance(side, _) => format!("instance {side:?}"),
+            Self::Look(side, look) => match &**look {
+                Ok(fact) => format!("look {side:?}, took {:?}", fact.at.since(fact.asked)),
+                Err(error) => format!("look {side:?}: {}", error.text),
+            },
+            Self::Probe(side, kind, _) => format!("probe {side:?} {kind:?}"),
+            Self::Endpoint(_) => "endpoint".into(),
+        }
+    }
+}
+
 /// The questions of the hang table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ProbeKind {

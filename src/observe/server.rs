@@ -12,6 +12,7 @@ use super::observer::{Observer, Over};
 use crate::model::incarnation::Incarnation;
 use crate::model::probe::Pace;
 use crate::model::server::ServerFact;
+use crate::model::time::Timestamp;
 use crate::mysql::SqlError;
 use crate::mysql::look::Looker;
 
@@ -39,17 +40,17 @@ pub struct Steering {
 
 impl Steering {
     /// Waits until the next look is due.
-    async fn rest(&mut self) {
-        let pace = *self.pace.borrow();
-        match pace {
-            Pace::Rest => {}
-            Pace::Attentive => return sleep(ATTENTIVE).await,
-            Pace::Urgent | Pace::Draining => return sleep(URGENT).await,
-        }
+    async fn rest(&mut self, now: Timestamp) {
+        let pace = *self.pace.borrow_and_update();
+        let interval = match pace {
+            Pace::Rest => now.until_tick(INTERVAL),
+            Pace::Attentive => ATTENTIVE,
+            Pace::Urgent => URGENT,
+        };
         tokio::select! {
             () = self.poke.notified() => {}
-            () = sleep(INTERVAL) => {}
-            Ok(_) = self.pace.wait_for(|pace| *pace != Pace::Rest) => {}
+            () = sleep(interval) => {}
+            Ok(_) = self.pace.wait_for(|new| *new > pace) => {}
         }
     }
 }
@@ -97,7 +98,7 @@ impl Looking {
             tokio::select! {
                 biased;
                 ended = Observer::life_ends(&mut ends, &life) => return ended,
-                () = self.steering.rest() => {}
+                () = self.steering.rest((self.observer.now)()) => {}
             }
         }
     }
@@ -109,7 +110,7 @@ impl Looking {
             None => Looker::connect(&self.observer.target, LIMIT).await?,
         };
         let now = self.observer.now;
-        let fact = if *self.steering.pace.borrow() == Pace::Draining {
+        let fact = if *self.steering.pace.borrow() == Pace::Urgent {
             looker.look_quick(life, now, LIMIT).await?
         } else {
             looker.look_full(life, now, LIMIT).await?
