@@ -68,7 +68,7 @@ pub async fn run(
         {
             return;
         }
-        sleep(interval).await;
+        sleep(clock().until_tick(interval)).await;
     }
 }
 

@@ -102,7 +102,7 @@ impl Probe {
             if let Err(over) = self.ask(asked).await {
                 return over;
             }
-            sleep(self.rest()).await;
+            sleep((self.observer.now)().until_tick(self.rest())).await;
         }
     }
 

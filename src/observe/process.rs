@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
 use super::{Publisher, Seen};
 use crate::model::incarnation::Incarnation;
@@ -20,7 +20,7 @@ use crate::runtime::process::Spawned;
 /// How often a server that somebody else may have started is looked for. A search reads all of `/proc`.
 const SEARCH_EVERY: Duration = Duration::from_secs(2);
 /// How often the state and the processor time of a living server are read.
-const SAMPLE_EVERY: Duration = Duration::from_millis(250);
+const SAMPLE_EVERY: Duration = Duration::from_millis(200);
 
 /// By what a member's server is found.
 #[derive(Debug, Clone)]
@@ -138,8 +138,9 @@ impl Watcher {
     async fn follow(&self, life: Incarnation, own: Option<watch::Receiver<Option<Ended>>>) {
         let (steps, mut seen_steps) = mpsc::channel(8);
         let watching = tokio::spawn(death::watch(life.clone(), own, self.clock, steps));
-        let mut sample = interval(SAMPLE_EVERY);
-        sample.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let first = Instant::now() + (self.clock)().until_tick(SAMPLE_EVERY);
+        let mut sample = interval_at(first, SAMPLE_EVERY);
+        sample.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut meter = Meter::default();
         let mut state = None;
         loop {
@@ -203,7 +204,7 @@ struct Meter {
 impl Meter {
     fn read(&mut self, at: Timestamp, cpu: Duration) {
         self.readings.push_back((at, cpu));
-        while self.readings.len() > 5 {
+        while self.readings.len() > 6 {
             self.readings.pop_front();
         }
         if let Some((first_at, first_cpu)) = self.readings.front() {

@@ -16,7 +16,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep, timeout};
 
 use super::proc::{self, ProcError, ProcState};
 use crate::model::incarnation::Incarnation;
@@ -83,8 +83,9 @@ pub async fn watch(
     steps: mpsc::Sender<ProcSeen>,
 ) -> Result<(), ProcError> {
     let mut eyes = Eyes::open(&life);
-    let mut routine = interval(LOOK_EVERY);
-    routine.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    eyes.refill(ProcState::Running)?;
+    let mut routine = interval_at(Instant::now() + clock().until_tick(LOOK_EVERY), LOOK_EVERY);
+    routine.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut told = None;
     let mut readable = false;
     let mut by = Witness::Routine;

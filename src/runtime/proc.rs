@@ -2,8 +2,8 @@
 //! way it ended.
 
 use std::ffi::OsString;
-use std::fs;
-use std::io::{self, ErrorKind};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
 use std::os::unix::ffi::OsStringExt;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -358,11 +358,23 @@ fn status_value(pid: i32, key: &str) -> Result<Option<String>, ProcError> {
 
 /// The file and its text; `None` where the process is gone. A name need not be UTF-8.
 fn read(file: String) -> Result<Option<(String, String)>, ProcError> {
-    match fs::read(&file) {
+    match read_at_once(&file) {
         Ok(bytes) => Ok(Some((file, String::from_utf8_lossy(&bytes).into_owned()))),
         Err(error) if is_gone(&error) => Ok(None),
         Err(source) => Err(ProcError::Read { file, source }),
     }
+}
+
+/// The kernel tells no size for these files, so a reader that starts small reads many times. One read
+/// that does not fill a page has all of it.
+fn read_at_once(file: &str) -> io::Result<Vec<u8>> {
+    let mut page = vec![0; 4096];
+    let length = File::open(file)?.read(&mut page)?;
+    if length == page.len() {
+        return fs::read(file);
+    }
+    page.truncate(length);
+    Ok(page)
 }
 
 fn is_gone(error: &io::Error) -> bool {
