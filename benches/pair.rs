@@ -1,6 +1,7 @@
 //! How fast a real pair is: `make bench BENCH=failover SERVER=mysql RUNS=100`.
 //!
-//! Each figure comes as a line of a table and as `target/bench/NAME.json`, beside its goal.
+//! Each figure comes as a line of a table and as `target/bench/NAME.json`, beside its goal. It fails
+//! where a write that was acknowledged is not there.
 
 #![expect(clippy::print_stdout, reason = "the table is the purpose")]
 
@@ -27,11 +28,12 @@ fn main() {
     let count = count.map_or(RUNS, |text| text.parse().expect("RUNS is a number"));
     assert!(count > 0, "RUNS is at least 1");
     let mut known = false;
+    let mut lost = 0;
     figures::header();
     for bench in runs::ALL {
         if wanted.is_empty() || wanted == bench.name {
             known = true;
-            in_namespace(async || runs::run(bench, family, count).await);
+            lost += in_namespace(async || runs::run(bench, family, count).await);
         }
     }
     if wanted.is_empty() || wanted == overhead::NAME {
@@ -44,4 +46,5 @@ fn main() {
         "BENCH={wanted}: expected {names} or {}",
         overhead::NAME
     );
+    assert_eq!(lost, 0, "acknowledged writes were lost");
 }

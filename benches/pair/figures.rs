@@ -66,6 +66,7 @@ impl Figures {
             "acked": self.acked,
             "lost": self.lost,
             "refused_connections": self.refused,
+            "pairs": 1,
             "goal": goal,
             "times_ms": self.times.iter().map(|time| ms(*time)).collect::<Vec<_>>(),
         });

@@ -59,7 +59,9 @@ pub(crate) const ALL: [Bench; 5] = [
 ];
 
 /// All runs of one bench on a pair of its own.
-pub(crate) async fn run(bench: Bench, family: Family, count: usize) {
+///
+/// Returns the number of acknowledged writes that were lost.
+pub(crate) async fn run(bench: Bench, family: Family, count: usize) -> usize {
     let host = Host::serving(Setup::new(family)).await;
     let mut figures = Figures {
         times: Vec::new(),
@@ -73,7 +75,9 @@ pub(crate) async fn run(bench: Bench, family: Family, count: usize) {
         let time = figures.times.last().copied().unwrap_or_default();
         eprintln!("{} {number}/{count}: {} ms", bench.name, ms(time));
     }
+    let lost = figures.lost;
     figures.publish(bench.name, family, bench.goal);
+    lost
 }
 
 /// One run: a load, the fault, the time it cost, and the count of what was lost.
