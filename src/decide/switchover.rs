@@ -62,6 +62,13 @@ fn advance(turn: &mut Turn<'_>, switch: &mut Switch) -> Result<(), String> {
         if turn.member(from).probes.heartbeat.pending_since.is_some() {
             return Ok(());
         }
+        // A member that answers late now would make writes wait: MySQL while a source side is switched
+        // off, after the last switchover, for up to 1.1 s.
+        let disarms = |side| turn.work(Some(side)).runs(ActionKind::DisarmSource);
+        let answers = |side| turn.server_since(side, switch.since).is_some() && !disarms(side);
+        if !Side::BOTH.into_iter().all(answers) {
+            return Ok(());
+        }
         switch.stage = Stage::Closing;
     }
     if switch.stage == Stage::Closing

@@ -258,7 +258,7 @@ pub struct Switch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// Nothing has been touched but the heartbeat.
+    /// Nothing has been touched but the heartbeat; both members have to answer at once.
     Checking,
     /// The writer is asked to refuse writes.
     Closing,
