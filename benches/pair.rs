@@ -38,7 +38,9 @@ fn main() {
     }
     if wanted.is_empty() || wanted == overhead::NAME {
         known = true;
-        in_namespace(async || overhead::run(family).await);
+        for pairs in overhead::pairs_of_environment() {
+            in_namespace(async || overhead::run(family, pairs).await);
+        }
     }
     let names = runs::ALL.map(|bench| bench.name).join(", ");
     assert!(

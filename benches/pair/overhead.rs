@@ -18,10 +18,18 @@ const REST: Duration = Duration::from_secs(10);
 /// The window in which processor time is counted.
 const WINDOW: Duration = Duration::from_secs(30);
 
-/// `PAIRS` pairs (1 without it) in one daemon, at rest.
-pub(crate) async fn run(family: Family) {
-    let pairs = std::env::var("PAIRS").ok().filter(|text| !text.is_empty());
-    let pairs: u16 = pairs.map_or(1, |text| text.parse().expect("PAIRS is a number"));
+/// The numbers of pairs that `PAIRS` asks for, as `1,4,8`; 1 without it.
+pub(crate) fn pairs_of_environment() -> Vec<u16> {
+    let pairs = std::env::var("PAIRS").unwrap_or_default();
+    let pairs = pairs.split(',').filter(|text| !text.is_empty());
+    let pairs: Vec<u16> = pairs
+        .map(|text| text.trim().parse().expect("PAIRS is a list of numbers"))
+        .collect();
+    if pairs.is_empty() { vec![1] } else { pairs }
+}
+
+/// So many pairs in one daemon, at rest.
+pub(crate) async fn run(family: Family, pairs: u16) {
     let mut setup = Setup::new(family);
     for number in 2..=pairs {
         setup.tables.push_str(&further_pair(family, number));
@@ -41,8 +49,12 @@ pub(crate) async fn run(family: Family) {
         settings::name(family),
         ms(WINDOW) / 1000.0,
     );
+    let name = match pairs {
+        1 => NAME.to_owned(),
+        _ => format!("{NAME}_{pairs}"),
+    };
     keep(
-        NAME,
+        &name,
         &json!({
             "server": settings::name(family),
             "runs": 1,
