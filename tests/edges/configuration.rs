@@ -121,7 +121,7 @@ const CASES: &[Case] = &[
         said: &[
             "dualmasterd.toml:12:12",
             "^^^",
-            "with its unit (ms, s, m, h)",
+            "with its unit (ms, s, m, h",
         ],
     },
     Case {
