@@ -84,10 +84,10 @@ fn tell(changes: &mut Vec<String>, ghost: &GhostTransaction) {
         format!("{rows} {word} of {}.{}", table.schema, table.table)
     });
     let mut told: Vec<_> = rows.collect();
-    match &ghost.ending {
-        Ending::Statement(text) => told.push(text.clone()),
-        _ if ghost.compressed => told.push("compressed rows".into()),
-        _ => {}
+    if let Ending::Statement(text) = &ghost.ending {
+        told.push(text.clone());
+    } else if ghost.compressed {
+        told.push("compressed rows".into());
     }
     for change in told {
         if changes.len() < TOLD && !changes.contains(&change) {

@@ -273,8 +273,7 @@ impl World {
             return;
         }
         let mut stray = None;
-        loop {
-            let Some(life) = &server.life else { break };
+        while let Some(life) = &server.life {
             if !life.applier || life.phase == Phase::Booting {
                 break;
             }
