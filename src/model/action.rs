@@ -9,7 +9,7 @@ use super::member::Side;
 use super::time::Timestamp;
 
 /// One action with the right it relies on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Step {
     /// The operation it belongs to, for the journal and `history`.
     pub op: Option<OpId>,
@@ -20,13 +20,13 @@ pub struct Step {
 }
 
 /// Names one operation (a failover, a switchover, a rejoin) of one pair: a number that only rises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OpId(pub u64);
 
 /// The role a server is started for. Both start read-only with replication stopped; the role tells
 /// what may be done to its files before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum StartRole {
     /// It stays writer: nothing is cut, InnoDB commits what the binary log holds.
@@ -36,7 +36,7 @@ pub enum StartRole {
 }
 
 /// What is done to the outside.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the fields say by their names what they are")]
 pub enum Action {
@@ -110,7 +110,7 @@ pub enum Action {
 }
 
 /// The kind of an action: at most one of a kind is under way at a member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "each stands for the action of the same name")]
 pub enum ActionKind {
@@ -211,7 +211,7 @@ impl Action {
 }
 
 /// How an action ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Outcome {
     /// The action it was.
     pub action: Action,
@@ -226,7 +226,7 @@ pub struct Outcome {
 }
 
 /// What an action brought beside its effect.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the fields say by their names what they are")]
 pub enum Brought {
@@ -251,7 +251,7 @@ pub enum Brought {
 }
 
 /// The tail that was cut off a dead writer's binary log.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Removed {
     /// Its transactions.
     pub gtids: GtidSet,
@@ -262,7 +262,7 @@ pub struct Removed {
 }
 
 /// Why an action failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ActionError {
     /// The epoch it relied on is over; nothing was done.
     Stale,

@@ -24,7 +24,7 @@ pub use self::parse::GtidError;
 pub use self::uuid::{Tag, Uuid};
 
 /// Who numbered a transaction.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Origin {
     /// A MySQL server, by its `server_uuid`, and the tag of the GTID (MySQL 8.3 and later).
     Mysql {
@@ -43,7 +43,7 @@ pub enum Origin {
 }
 
 /// One transaction: who numbered it, and the number (from 1).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Gtid {
     /// Who numbered it.
     pub origin: Origin,
@@ -52,7 +52,7 @@ pub struct Gtid {
 }
 
 /// A set of transactions, as the module's head explains.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GtidSet(BTreeMap<Origin, Intervals>);
 
 impl GtidSet {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// The kernel's random name of one boot (`/proc/sys/kernel/random/boot_id`).
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct BootId(pub String);
 
@@ -13,7 +13,7 @@ pub struct BootId(pub String);
 ///
 /// The register's `in_sync` names an incarnation, because what a standby received may be gone after
 /// its restart (MariaDB throws relay logs away).
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Incarnation {
     /// The boot it was started in.
     pub boot: BootId,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::gtid::GtidSet;
 
 /// The receiver: the thread that fetches events into the relay log and acknowledges them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Receiver {
     /// Connected and receiving.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Which of the two members: the first or the second named in the configuration.
 ///
 /// The core speaks of sides; names are for people and stand in the [`Policy`](super::policy::Policy).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
     /// The first member.
@@ -40,7 +40,7 @@ impl fmt::Display for Side {
 }
 
 /// One value for each member.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Both<T> {
     /// The first member's.
     pub a: T,

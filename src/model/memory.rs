@@ -13,7 +13,7 @@ use super::register::Register;
 use super::time::Timestamp;
 
 /// Everything remembered. Only [`Durable`] survives the daemon.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Memory {
     /// What must not be forgotten.
     pub durable: Durable,
@@ -61,7 +61,7 @@ pub struct Memory {
 }
 
 /// What is stored: a promise rests on each field.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Durable {
     /// The boot in which the timestamps below were taken.
     pub boot: BootId,
@@ -101,7 +101,7 @@ impl Durable {
 }
 
 /// Nobody promotes until this is lifted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Pause {
     /// Who asked for it.
     pub by: PausedBy,
@@ -112,7 +112,7 @@ pub struct Pause {
 }
 
 /// Who paused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PausedBy {
     /// An operator: lifted by `resume` alone.
@@ -122,7 +122,7 @@ pub enum PausedBy {
 }
 
 /// Threads of a member's link that are stopped on purpose.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Holds {
     /// The receiver.
     pub receiver: Option<Held>,
@@ -131,7 +131,7 @@ pub struct Holds {
 }
 
 /// A thread stopped on purpose, with its owner's reason and its end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Held {
     /// Why.
     pub reason: String,
@@ -140,7 +140,7 @@ pub struct Held {
 }
 
 /// How the deposed writer may come back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Rejoin {
     /// The life that was deposed; `None` where nobody saw it live.
     pub life: Option<Incarnation>,
@@ -154,7 +154,7 @@ pub struct Rejoin {
 }
 
 /// What a member that cannot change was seen to have.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Stood {
     /// The life that was looked at.
     pub life: Incarnation,
@@ -187,7 +187,7 @@ pub struct BinlogMark {
 }
 
 /// Why a member's link must not run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Quarantine {
     /// In words.
     pub why: String,
@@ -196,7 +196,7 @@ pub struct Quarantine {
 }
 
 /// One change of the writer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RoleChange {
     /// The operation.
     pub op: OpId,
@@ -215,7 +215,7 @@ pub struct RoleChange {
 }
 
 /// The writer machine's states.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the fields say by their names what they are")]
 pub enum State {
@@ -234,7 +234,7 @@ pub enum State {
 }
 
 /// A planned switchover under way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Switch {
     /// Its number.
     pub op: OpId,
@@ -255,7 +255,7 @@ pub struct Switch {
 }
 
 /// Stages of a switchover before the register moves: what has been proven so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// Nothing has been touched but the heartbeat; both members have to answer at once.
@@ -275,7 +275,7 @@ pub enum Stage {
 }
 
 /// An unplanned change under way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Promotion {
     /// Its number.
     pub op: OpId,
@@ -296,7 +296,7 @@ pub struct Promotion {
 }
 
 /// A hook that is to be run once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PendingHook {
     /// The operation it belongs to.
     pub op: Option<OpId>,
@@ -305,7 +305,7 @@ pub struct PendingHook {
 }
 
 /// How an operation ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct OpEnded {
     /// Its number.
     pub op: OpId,
@@ -314,7 +314,7 @@ pub struct OpEnded {
 }
 
 /// Why there is no safe move.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "why", rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the fields say by their names what they are")]
 pub enum Why {
@@ -343,7 +343,7 @@ impl std::fmt::Display for Why {
 }
 
 /// How far in_sync has been earned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "stage", rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the fields say by their names what they are")]
 pub enum Earning {
@@ -359,7 +359,7 @@ pub enum Earning {
 }
 
 /// Starts of one member in a row.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Starts {
     /// How many whose life did not last.
     pub count: u32,
@@ -371,7 +371,7 @@ pub struct Starts {
 }
 
 /// How often each thread of a member's link was restarted after an error since it last ran.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Restarts {
     /// The receiver.
     pub receiver: u32,

@@ -9,7 +9,7 @@ use super::member::Side;
 ///
 /// It changes only by compare-and-swap: each new value is stored durably before a server is opened or
 /// a commit may go unacknowledged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Register {
     /// Rises by one with every change of the writer.
     pub epoch: u64,

@@ -10,7 +10,7 @@ use super::link::LinkStatus;
 use super::time::Timestamp;
 
 /// Server family: the two speak different words and keep different kinds of GTID.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Family {
     /// MariaDB.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// The numbers of one origin: first of each interval to its last. Intervals neither overlap nor
 /// touch, so that equal sets are equal values.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Intervals(BTreeMap<u64, u64>);
 
 impl Intervals {

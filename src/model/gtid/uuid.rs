@@ -61,7 +61,7 @@ impl<'de> serde::Deserialize<'de> for Uuid {
 }
 
 /// The tag of a MySQL GTID: 1 to 32 of `a-z`, `0-9`, `_`, no digit first; MySQL lowers the case.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tag(String);
 
 impl Tag {

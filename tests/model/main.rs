@@ -1,0 +1,73 @@
+//! Every order of events for one host, within small budgets: the real core against two servers as small
+//! as its promises allow.
+//!
+//! The simulation draws long schedules at random; this tries all short ones. `MODEL_BUDGET` asks for
+//! more than `make test` has time for: `faults,writes,deviations,requests`.
+#![allow(missing_docs, unreachable_pub, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test"
+)]
+
+#[path = "../support/policy.rs"]
+mod support;
+
+mod check;
+mod events;
+mod facts;
+mod server;
+mod state;
+mod time;
+mod world;
+
+use dualmasterd::model::server::Family;
+use stateright::{Checker, Model};
+
+use crate::check::Pair;
+use crate::state::Budget;
+
+fn budget() -> Budget {
+    let asked = std::env::var("MODEL_BUDGET").unwrap_or_else(|_| "1,1,0,0".into());
+    let numbers: Vec<u8> = asked.split(',').map(|number| number.parse().unwrap()).collect();
+    Budget {
+        faults: numbers[0],
+        writes: numbers[1],
+        deviations: numbers[2],
+        requests: numbers[3],
+    }
+}
+
+fn explore(family: Family) {
+    let budget = budget();
+    let mut checker = Pair::new(family, budget).checker().threads(2);
+    if let Some(seconds) = std::env::var("MODEL_SECONDS").ok().and_then(|s| s.parse().ok()) {
+        checker = checker.timeout(std::time::Duration::from_secs(seconds));
+    }
+    let checker = checker.spawn_bfs().join();
+    println!(
+        "{family}: {} states, {} of them different, {} steps deep, with {budget:?}",
+        checker.state_count(),
+        checker.unique_state_count(),
+        checker.max_depth(),
+    );
+    let mut failed = Vec::new();
+    for (name, path) in checker.discoveries() {
+        println!("{}", checker.model().story(path.last_state()));
+        let events: Vec<String> = path.into_actions().iter().map(|e| format!("{e:?}")).collect();
+        println!("{name}: {}", events.join(", "));
+        failed.push(name);
+    }
+    assert!(failed.is_empty(), "{family}: {failed:?}");
+}
+
+#[test]
+fn mariadb() {
+    explore(Family::Mariadb);
+}
+
+#[test]
+fn mysql() {
+    explore(Family::Mysql);
+}
