@@ -18,6 +18,10 @@ pub const HEADER: usize = 19;
 pub const FLAGS_AT: u64 = 21;
 /// `LOG_EVENT_BINLOG_IN_USE_F`: the server writes the file, or died while it did.
 pub const IN_USE: u8 = 1;
+/// Bit of the format description's flags: the file is a relay log (`LOG_EVENT_RELAY_LOG_F`).
+const RELAY_LOG: u16 = 0x40;
+/// Bytes of the checksum at an event's end.
+const CRC: u64 = 4;
 
 /// Event types of both families that mean something here.
 #[expect(missing_docs, reason = "the servers' own names")]
@@ -90,6 +94,9 @@ pub struct Header {
     pub length: u32,
     /// The event's flags.
     pub flags: u16,
+    /// The position behind the event as its writer counted it, modulo 2^32. In a relay log that is a
+    /// position in the source's binary log.
+    pub next: u32,
 }
 
 impl Header {
@@ -102,8 +109,7 @@ impl Header {
         let mut bytes = Bytes::new(bytes, at);
         let (timestamp, kind) = (bytes.u32()?, bytes.u8()?);
         let (server_id, length) = (bytes.u32()?, bytes.u32()?);
-        // A position of 32 bits wraps in files beyond 4 GiB, so the walk adds up lengths instead.
-        let _next = bytes.u32()?;
+        let next = bytes.u32()?;
         Ok(Self {
             at,
             timestamp,
@@ -111,7 +117,13 @@ impl Header {
             server_id,
             length,
             flags: bytes.u16()?,
+            next,
         })
+    }
+
+    /// Its two ways to tell where it ends agree: the position of 32 bits wraps in files beyond 4 GiB.
+    fn ends_where_it_says(&self) -> bool {
+        self.next == self.end() as u32
     }
 }
 
@@ -169,6 +181,7 @@ impl<R: Read + Seek> Events<R> {
             server_id: 0,
             length: 0,
             flags: 0,
+            next: 0,
         };
         let format = Format {
             server_version: String::new(),
@@ -247,7 +260,16 @@ impl<R: Read + Seek> Events<R> {
         self.read_at(at, &mut bytes)?;
         let header = Header::parse(at, &bytes)?;
         // Zeros are what a file system leaves of a write that a power loss interrupted.
-        if u64::from(header.length) > left || bytes.iter().all(|b| *b == 0) {
+        let zeros = bytes.iter().all(|b| *b == 0);
+        if u64::from(header.length) > left || zeros {
+            // A damaged length would pass for the end of the file, and hide whatever follows.
+            let is_relay_log = self.first.flags & RELAY_LOG != 0;
+            if !zeros && !is_relay_log && !header.ends_where_it_says() {
+                return Err(ReadError::Damaged {
+                    at,
+                    what: "an event that does not end where it says",
+                });
+            }
             self.torn_at = Some(at);
             return Ok(None);
         }
@@ -291,6 +313,40 @@ impl<R: Read + Seek> Events<R> {
         Ok(event)
     }
 
+    /// Compares an event's checksum without keeping the event.
+    ///
+    /// # Errors
+    /// [`ReadError`]: unreadable, or the checksum does not fit.
+    pub fn verify(&mut self, header: &Header) -> Result<(), ReadError> {
+        const CHUNK: u64 = 1 << 16;
+        if !self.checksums {
+            return Ok(());
+        }
+        let damaged = |what| ReadError::Damaged {
+            at: header.at,
+            what,
+        };
+        if header.length < HEADER as u32 + CRC as u32 {
+            return Err(damaged("an event shorter than its checksum"));
+        }
+        let content_end = header.end() - CRC;
+        let mut hasher = crc32fast::Hasher::new();
+        let (mut at, mut chunk) = (header.at, Vec::new());
+        while at < content_end {
+            let length = CHUNK.min(content_end - at);
+            chunk.resize(length as usize, 0);
+            self.read_at(at, &mut chunk)?;
+            hasher.update(&chunk);
+            at += length;
+        }
+        let mut crc = [0; CRC as usize];
+        self.read_at(content_end, &mut crc)?;
+        if hasher.finalize() != u32::from_le_bytes(crc) {
+            return Err(damaged("a checksum that does not fit"));
+        }
+        Ok(())
+    }
+
     fn read_at(&mut self, at: u64, into: &mut [u8]) -> Result<(), ReadError> {
         // Seeking by the difference keeps a buffered reader's buffer.
         let by = at as i64 - self.input_at as i64;
@@ -318,7 +374,7 @@ impl<R: Read + Seek> Events<R> {
             Some(1) => true,
             _ => return Err(damaged("a checksum algorithm that neither server knows")),
         };
-        if checksums {
+        if algorithm != Some(255) {
             // The server clears the flag in place when it closes the file, and leaves the CRC.
             if let Some(flags) = event.get_mut(17) {
                 *flags &= !IN_USE;

@@ -165,6 +165,10 @@ impl<R: Read + Seek> Walk<R> {
                 let body = self.events.body(&header)?;
                 self.begin(&header, gtid_event::read(&header, &body)?);
             } else {
+                // Also what is not read here: a damaged type would hide a transaction.
+                if header.kind != kind::FORMAT_DESCRIPTION {
+                    self.events.verify(&header)?;
+                }
                 self.go_on(&header)?;
             }
         }

@@ -111,7 +111,7 @@ proptest! {
     fn no_body_makes_a_parser_panic(body in prop::collection::vec(any::<u8>(), 0..120)) {
         for kind in 0..=200 {
             let header =
-                Header { at: 4, timestamp: 0, kind, server_id: 1, length: 0, flags: 0 };
+                Header { at: 4, timestamp: 0, kind, server_id: 1, length: 0, flags: 0, next: 0 };
             let _ = gtid_event::read(&header, &body);
             let _ = history::read(&header, &body);
             let mut rows = crate::binlog::rows::RowCounter::default();

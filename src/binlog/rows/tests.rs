@@ -8,6 +8,7 @@ fn header(kind: u8) -> Header {
         server_id: 1,
         length: 0,
         flags: 0,
+        next: 0,
     }
 }
 
