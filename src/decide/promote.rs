@@ -46,6 +46,11 @@ pub(super) fn steps(turn: &mut Turn<'_>, promotion: &mut Promotion) -> Progress 
     if turn.is_dead(to) {
         return Progress::Failed(format!("{} died as well", turn.policy.name(to)));
     }
+    if is_another_life(turn, to) {
+        // What was proven of the life before is not true of this one: its relay log may be gone.
+        let name = turn.policy.name(to);
+        return Progress::Failed(format!("{name} was started anew"));
+    }
     // Before the fence: a hook that refuses leaves a writer that only hangs as it is.
     if let Some(failed) = gating_hook(turn, HookEvent::PreFailover, to, promotion.since) {
         return failed;
@@ -114,6 +119,12 @@ fn stop_receiving(turn: &mut Turn<'_>, to: Side, look: &ServerFact) {
     if applies {
         turn.act(Action::StopReceiver { side: to });
     }
+}
+
+/// Its running process is not the one that the decision before this one saw.
+fn is_another_life(turn: &Turn<'_>, side: Side) -> bool {
+    let life = turn.process(side).and_then(|process| process.living());
+    life.is_some() && turn.memory.durable.lives[side].as_ref() != life
 }
 
 /// The old writer can execute nothing more.
