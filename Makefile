@@ -7,7 +7,7 @@ SERVER ?= mariadb
 # Each step says its name before, and its seconds after it.
 STEP = tests/setup/step.sh
 
-.PHONY: help demo setup lint lab unit test cut sim mutants bench
+.PHONY: help demo setup lint lab unit test cut sim mutants bench model fuzz
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,3 +46,14 @@ mutants: ## planted defects that the scenarios or the simulation must notice (ON
 
 bench: setup ## how fast a pair is (BENCH=failover freeze switchover reader reader_freeze overhead, SERVER, RUNS)
 	@BENCH="$(BENCH)" SERVER="$(SERVER)" RUNS="$(RUNS)" PAIRS="$(PAIRS)" cargo bench --quiet --bench pair
+
+# What the states of the model are drawn from: faults, writes, deviations, requests.
+MODEL ?= 2,1,0,0
+model: ## every order of events within a budget, 10 minutes a family at most (MODEL=faults,writes,deviations,requests)
+	@MODEL_BUDGET="$(MODEL)" MODEL_SECONDS=600 $(STEP) --last "model" \
+		cargo test --quiet --profile model --test model -- --nocapture --test-threads=1
+
+SECONDS_EACH = $(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)
+fuzz: ## what is read from outside, fed with damage (SECONDS=60 for each target)
+	@FUZZ_SECONDS="$(SECONDS_EACH)" $(STEP) --last "fuzz" \
+		cargo test --quiet --test fuzz -- --nocapture --test-threads=2

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 ///
 /// `std::time::Instant` can neither be written in a scenario nor in the state file, and stops while
 /// the machine sleeps. A stored timestamp means something only together with the boot it was taken in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Timestamp(u64);
 

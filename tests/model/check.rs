@@ -77,6 +77,16 @@ impl Pair {
         self.follow(state, &mut |_| {})
     }
 
+    /// The healthy pair after these events, and after it was left alone with what they began.
+    pub fn after(&self, events: &[Event]) -> (State, bool) {
+        let mut state = self.init_states().remove(0);
+        for event in events {
+            state = state.after(&self.policy, *event);
+        }
+        let (state, _, healed) = self.left_alone(&state);
+        (state, healed)
+    }
+
     /// What happens to the pair that is left alone, for a reader of a counterexample.
     pub fn story(&self, state: &State) -> String {
         let mut events = Vec::new();
@@ -134,7 +144,6 @@ impl Pair {
         }
         healed
     }
-
 }
 
 fn fingerprint(state: &State) -> u64 {
@@ -177,13 +186,19 @@ fn healthy(state: &State) -> bool {
         && reader.receiver == Receiver::Running
         && Side::BOTH.iter().all(|side| {
             let server = &state.world.servers[*side];
-            state.world.acknowledged.iter().all(|write| server.holds(*write))
+            state
+                .world
+                .acknowledged
+                .iter()
+                .all(|write| server.holds(*write))
         })
 }
 
 /// Two histories, or one that only people can judge.
 fn waits_for_people(state: &State) -> bool {
-    let Some(daemon) = &state.daemon else { return false };
+    let Some(daemon) = &state.daemon else {
+        return false;
+    };
     let split = matches!(
         daemon.memory.state,
         Machine::Holding {
@@ -191,7 +206,10 @@ fn waits_for_people(state: &State) -> bool {
             ..
         }
     );
-    split || Side::BOTH.iter().any(|side| state.disk.quarantine[*side].is_some())
+    split
+        || Side::BOTH
+            .iter()
+            .any(|side| state.disk.quarantine[*side].is_some())
 }
 
 /// Whatever was acknowledged is on a disk.
@@ -236,8 +254,12 @@ impl Model for Pair {
             Property::always("no step breaks a promise", |_, state: &State| {
                 state.world.broken.is_none()
             }),
-            Property::always("what was acknowledged is kept", |_, state: &State| kept(&state.world)),
-            Property::always("always a writer again", |model: &Self, state: &State| model.heals(state)),
+            Property::always("what was acknowledged is kept", |_, state: &State| {
+                kept(&state.world)
+            }),
+            Property::always("always a writer again", |model: &Self, state: &State| {
+                model.heals(state)
+            }),
         ]
     }
 }

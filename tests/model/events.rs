@@ -41,6 +41,8 @@ pub enum Event {
     Kill(Side),
     Freeze(Side),
     Stop(Side),
+    /// Killed and started again by somebody else, before anybody looked.
+    Restart(Side),
     /// `true`: what it had begun still has its effect.
     DaemonDies(bool),
 }
@@ -70,7 +72,9 @@ impl State {
                 events.push(Event::Switchover);
             }
             if !pressing && daemon.hurry {
-                let again = Side::BOTH.into_iter().filter(|side| self.look(*side).is_some());
+                let again = Side::BOTH
+                    .into_iter()
+                    .filter(|side| self.look(*side).is_some());
                 events.extend(again.map(Event::Looks));
             }
             if !pressing || self.budget.deviations > 0 {
@@ -86,6 +90,7 @@ impl State {
         for side in Side::BOTH {
             if let Some(life) = &self.world.servers[side].life {
                 events.push(Event::Kill(side));
+                events.push(Event::Restart(side));
                 if !life.frozen {
                     events.push(Event::Freeze(side));
                     if life.up && !life.stopping {
@@ -121,7 +126,12 @@ impl State {
     pub fn urgent(&self, events: &mut Vec<Event>) {
         for side in Side::BOTH {
             let server = &self.world.servers[side];
-            if server.works() && server.life.as_ref().is_some_and(|life| !life.heard.is_empty()) {
+            if server.works()
+                && server
+                    .life
+                    .as_ref()
+                    .is_some_and(|life| !life.heard.is_empty())
+            {
                 events.push(Event::Hears(side));
             }
             if self.world.may_ship(side) {
@@ -184,9 +194,13 @@ impl State {
 
     /// The server would do at once what it is asked for.
     fn reacts(&self, flight: usize) -> bool {
-        let Some(daemon) = &self.daemon else { return false };
+        let Some(daemon) = &self.daemon else {
+            return false;
+        };
         let action = &daemon.flights[flight].step.action;
-        let Some(side) = action.side() else { return true };
+        let Some(side) = action.side() else {
+            return true;
+        };
         let needs_session = !matches!(
             action.kind(),
             ActionKind::Kill | ActionKind::Start | ActionKind::Walk | ActionKind::Cut
@@ -196,7 +210,9 @@ impl State {
     }
 
     fn process_changed(&self, side: Side) -> bool {
-        let Some(daemon) = &self.daemon else { return false };
+        let Some(daemon) = &self.daemon else {
+            return false;
+        };
         let truth = self.look_at_process(side);
         daemon.seen[side].process.as_ref().is_none_or(|seen| {
             let mut truth = truth;
@@ -207,7 +223,9 @@ impl State {
 
     /// A look would show something new, or the last one is old, or something was done since.
     fn look_is_due(&self, side: Side) -> bool {
-        let Some(daemon) = &self.daemon else { return false };
+        let Some(daemon) = &self.daemon else {
+            return false;
+        };
         let seen = &daemon.seen[side];
         let Some(life) = &self.world.servers[side].life else {
             return seen.failed.is_none();
@@ -223,7 +241,9 @@ impl State {
         };
         let done = seen.ended.values().map(|ended| ended.at).max();
         let done = done.max(seen.beat.ok.filter(|_| daemon.hurry));
-        !look.shows(&fresh) || self.ticks_ago(look.asked) > 0 || done.is_some_and(|at| at > look.asked)
+        !look.shows(&fresh)
+            || self.ticks_ago(look.asked) > 0
+            || done.is_some_and(|at| at > look.asked)
     }
 
     /// The member that is asked to write a heartbeat, or has not answered one.
@@ -245,8 +265,9 @@ impl State {
             return self.beat_ends(side);
         }
         let proving = matches!(daemon.memory.earning, Earning::Armed { .. });
-        beat.tried
-            .is_none_or(|tried| self.ticks_ago(tried) > 0 || (proving && self.armed_since(side, tried)))
+        beat.tried.is_none_or(|tried| {
+            self.ticks_ago(tried) > 0 || (proving && self.armed_since(side, tried))
+        })
     }
 
     /// The source side was armed after this.
@@ -316,6 +337,12 @@ impl State {
             Event::Stop(side) => {
                 self.budget.faults -= 1;
                 world.told_to_stop(side);
+            }
+            Event::Restart(side) => {
+                self.budget.faults -= 1;
+                world.servers[side].dies(Ended::Signal(9));
+                world.reap(side);
+                world.servers[side].boot(world.family);
             }
             Event::DaemonDies(sent) => {
                 self.budget.faults -= 1;
@@ -391,7 +418,9 @@ impl State {
     fn sees_process(&mut self, side: Side) {
         let now = self.now;
         let process = self.look_at_process(side);
-        let Some(daemon) = &mut self.daemon else { return };
+        let Some(daemon) = &mut self.daemon else {
+            return;
+        };
         let seen = &mut daemon.seen[side];
         if process.state == ProcessState::Stopped {
             seen.stuck.get_or_insert(now);
@@ -405,7 +434,9 @@ impl State {
         let now = self.now;
         let fresh = self.look(side);
         let lives = self.world.servers[side].life.is_some();
-        let Some(daemon) = &mut self.daemon else { return };
+        let Some(daemon) = &mut self.daemon else {
+            return;
+        };
         let seen = &mut daemon.seen[side];
         match fresh {
             Some(look) => {
@@ -426,11 +457,19 @@ impl State {
 
     fn look_arrives(&mut self, side: Side) {
         let now = self.now;
-        let Some(daemon) = &mut self.daemon else { return };
+        let Some(daemon) = &mut self.daemon else {
+            return;
+        };
         let seen = &mut daemon.seen[side];
-        let Some(mut look) = seen.late.take() else { return };
+        let Some(mut look) = seen.late.take() else {
+            return;
+        };
         // One look at a server is under way at a time: a newer one was not taken meanwhile.
-        if seen.look.as_ref().is_none_or(|newest| newest.asked <= look.asked) {
+        if seen
+            .look
+            .as_ref()
+            .is_none_or(|newest| newest.asked <= look.asked)
+        {
             look.at = now;
             seen.look = Some(look);
             seen.failed = None;
@@ -449,7 +488,9 @@ impl State {
             self.world.ship(side.peer());
             self.world.hears(side);
         }
-        let Some(daemon) = &mut self.daemon else { return };
+        let Some(daemon) = &mut self.daemon else {
+            return;
+        };
         let beat = &mut daemon.seen[side].beat;
         beat.tried = Some(now);
         if answered {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use dualmasterd::model::action::{ActionKind, Outcome};
 use dualmasterd::model::facts::{
     Datadir, EndpointFact, Facts, FileState, InstanceFact, MemberFacts, Work,
 };
-use dualmasterd::model::action::{ActionKind, Outcome};
 use dualmasterd::model::incarnation::BootId;
 use dualmasterd::model::link::{LinkStatus, Receiver, ThreadError};
 use dualmasterd::model::member::{Both, Side};
@@ -59,7 +59,10 @@ impl State {
                 free_percent: 50,
             }),
             process: seen.process.as_ref().map(process),
-            server: seen.look.as_ref().map(|look| look.told(policy.family, side)),
+            server: seen
+                .look
+                .as_ref()
+                .map(|look| look.told(policy.family, side)),
             server_error: seen.failed.map(lost),
             probes: self.probes(seen),
             work: work(&daemon.flights, side, &seen.ended),
@@ -156,7 +159,11 @@ impl State {
         SeenProcess {
             at: self.now,
             number: if told { truth.number } else { stored },
-            state: if frozen { ProcessState::Stopped } else { truth.state },
+            state: if frozen {
+                ProcessState::Stopped
+            } else {
+                truth.state
+            },
             ended: truth.ended.filter(|_| told && !lives),
             stops_by_order: told && truth.stops_by_order,
             watched,

@@ -22,15 +22,20 @@ mod state;
 mod time;
 mod world;
 
+use dualmasterd::model::member::Side::{A, B};
 use dualmasterd::model::server::Family;
 use stateright::{Checker, Model};
 
 use crate::check::Pair;
+use crate::events::Event;
 use crate::state::Budget;
 
 fn budget() -> Budget {
     let asked = std::env::var("MODEL_BUDGET").unwrap_or_else(|_| "1,1,0,0".into());
-    let numbers: Vec<u8> = asked.split(',').map(|number| number.parse().unwrap()).collect();
+    let numbers: Vec<u8> = asked
+        .split(',')
+        .map(|number| number.parse().unwrap())
+        .collect();
     Budget {
         faults: numbers[0],
         writes: numbers[1],
@@ -42,7 +47,10 @@ fn budget() -> Budget {
 fn explore(family: Family) {
     let budget = budget();
     let mut checker = Pair::new(family, budget).checker().threads(2);
-    if let Some(seconds) = std::env::var("MODEL_SECONDS").ok().and_then(|s| s.parse().ok()) {
+    if let Some(seconds) = std::env::var("MODEL_SECONDS")
+        .ok()
+        .and_then(|s| s.parse().ok())
+    {
         checker = checker.timeout(std::time::Duration::from_secs(seconds));
     }
     let checker = checker.spawn_bfs().join();
@@ -55,7 +63,11 @@ fn explore(family: Family) {
     let mut failed = Vec::new();
     for (name, path) in checker.discoveries() {
         println!("{}", checker.model().story(path.last_state()));
-        let events: Vec<String> = path.into_actions().iter().map(|e| format!("{e:?}")).collect();
+        let events: Vec<String> = path
+            .into_actions()
+            .iter()
+            .map(|e| format!("{e:?}"))
+            .collect();
         println!("{name}: {}", events.join(", "));
         failed.push(name);
     }
@@ -70,4 +82,28 @@ fn mariadb() {
 #[test]
 fn mysql() {
     explore(Family::Mysql);
+}
+
+/// What the promotion was decided on is not true of another life: MariaDB's relay log is gone.
+#[test]
+fn a_standby_that_is_started_anew_while_it_takes_over() {
+    let events = [
+        Event::Writes(A),
+        Event::Ships(B),
+        Event::Hears(A),
+        Event::Kill(A),
+        Event::SeesProcess(A),
+        Event::Restart(B),
+    ];
+    for family in [Family::Mariadb, Family::Mysql] {
+        let budget = Budget {
+            faults: 2,
+            writes: 1,
+            ..Budget::NONE
+        };
+        let (end, healed) = Pair::new(family, budget).after(&events);
+        assert_eq!(end.world.acknowledged, [1]);
+        assert_eq!(end.world.broken, None);
+        assert!(healed, "{end:#?}");
+    }
 }

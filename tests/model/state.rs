@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use dualmasterd::decide::decide;
 use dualmasterd::model::action::{Action, ActionError, ActionKind, Brought, OpId, Outcome, Step};
+use dualmasterd::model::link::Receiver;
 use dualmasterd::model::member::{Both, Side};
 use dualmasterd::model::memory::{Durable, Memory, State as Machine, Why};
 use dualmasterd::model::policy::Policy;
 use dualmasterd::model::probe::Pace;
 use dualmasterd::model::process::{Ended, ProcessState};
-use dualmasterd::model::link::Receiver;
 use dualmasterd::model::time::Timestamp;
 
 use crate::server::Txn;
@@ -150,8 +150,12 @@ impl State {
     /// One turn of the loop, and what it begins.
     pub fn think(&mut self, policy: &Policy) {
         for _ in 0..4 {
-            let Some(facts) = self.facts(policy) else { return };
-            let Some(daemon) = &mut self.daemon else { return };
+            let Some(facts) = self.facts(policy) else {
+                return;
+            };
+            let Some(daemon) = &mut self.daemon else {
+                return;
+            };
             let decision = decide(policy, &daemon.memory, &facts);
             daemon.asked = false;
             daemon.memory = decision.memory;
@@ -173,8 +177,15 @@ impl State {
     /// is not worth a state of its own.
     fn begin(&mut self, mut step: Step) -> bool {
         let now = self.now;
-        let Some(daemon) = &mut self.daemon else { return false };
+        let Some(daemon) = &mut self.daemon else {
+            return false;
+        };
         step.op = None;
+        let named = self.disk.register.as_ref().map(|register| register.writer);
+        if step.action.kind() == ActionKind::Open && step.action.side() != named {
+            let what = "an open was begun before the register was stored";
+            self.world.broken.get_or_insert(what);
+        }
         match step.action.kind() {
             ActionKind::Hook | ActionKind::DestroyClients => false,
             ActionKind::CloseSessions | ActionKind::SaveRelay => {
@@ -212,7 +223,11 @@ impl State {
 
     /// The storing thread has done its work.
     pub fn stored(&mut self) {
-        if let Some(durable) = self.daemon.as_mut().and_then(|daemon| daemon.storing.take()) {
+        if let Some(durable) = self
+            .daemon
+            .as_mut()
+            .and_then(|daemon| daemon.storing.take())
+        {
             self.disk = durable;
         }
     }
@@ -241,7 +256,9 @@ impl State {
 
     /// An action ends, and its end is heard.
     pub fn ends(&mut self, at: usize) {
-        let Some(mut flight) = self.take_flight(at) else { return };
+        let Some(mut flight) = self.take_flight(at) else {
+            return;
+        };
         let result = match flight.result.take() {
             Some(result) => Some(result),
             None => self.perform(&flight.step.action.clone()),
@@ -254,7 +271,11 @@ impl State {
 
     /// Its effect is there; its end is heard later.
     pub fn takes_effect(&mut self, at: usize) {
-        let action = match self.daemon.as_ref().and_then(|daemon| daemon.flights.get(at)) {
+        let action = match self
+            .daemon
+            .as_ref()
+            .and_then(|daemon| daemon.flights.get(at))
+        {
             Some(flight) => flight.step.action.clone(),
             None => return,
         };
@@ -266,7 +287,9 @@ impl State {
 
     /// Nobody answers it: it is given up, and the server executes it when it goes on.
     pub fn times_out(&mut self, at: usize) {
-        let Some(flight) = self.take_flight(at) else { return };
+        let Some(flight) = self.take_flight(at) else {
+            return;
+        };
         let side = flight.step.action.side();
         if let Some(life) = side.and_then(|side| self.world.servers[side].life.as_mut()) {
             life.latent.push(flight.step.action.clone());
@@ -285,11 +308,17 @@ impl State {
 
     /// SIGKILL. `sent`: what it had begun still has its effect.
     pub fn daemon_dies(&mut self, sent: bool) {
-        let Some(daemon) = self.daemon.take() else { return };
+        let Some(daemon) = self.daemon.take() else {
+            return;
+        };
         if !sent {
             return;
         }
-        for flight in daemon.flights.iter().filter(|flight| flight.result.is_none()) {
+        for flight in daemon
+            .flights
+            .iter()
+            .filter(|flight| flight.result.is_none())
+        {
             if self.perform(&flight.step.action).is_none()
                 && let Some(side) = flight.step.action.side()
                 && let Some(life) = &mut self.world.servers[side].life
@@ -326,7 +355,11 @@ impl Daemon {
         };
         let before = ended.get(&kind).map_or(0, |before| before.failures);
         // The waits double six times within what the model tells apart.
-        let failures = if result.is_err() { (before + 1).min(6) } else { 0 };
+        let failures = if result.is_err() {
+            (before + 1).min(6)
+        } else {
+            0
+        };
         let outcome = Outcome {
             action: step.action,
             begun,

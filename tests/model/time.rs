@@ -65,7 +65,9 @@ impl State {
     /// What no decision can ask for any more.
     fn forget(&mut self) {
         let now = self.now;
-        let Some(daemon) = &mut self.daemon else { return };
+        let Some(daemon) = &mut self.daemon else {
+            return;
+        };
         let memory = &mut daemon.memory;
         if memory.sweep_until.is_some_and(|until| until <= now) {
             memory.sweep_until = None;
@@ -87,8 +89,13 @@ impl State {
                 });
             }
             if let Some(process) = &mut seen.process {
-                let told = seen.ended.iter().filter(|(kind, _)| outlasts_a_look(**kind));
-                let told = told.map(|(_, ended)| ended.at).filter(|at| *at <= process.at);
+                let told = seen
+                    .ended
+                    .iter()
+                    .filter(|(kind, _)| outlasts_a_look(**kind));
+                let told = told
+                    .map(|(_, ended)| ended.at)
+                    .filter(|at| *at <= process.at);
                 process.at = told.max().unwrap_or(Timestamp::BOOT);
             }
             if !earning {
@@ -104,7 +111,9 @@ impl State {
     /// Every moment, with the age in ticks up to which it counts how old it is.
     fn each_time(&mut self, visit: &mut dyn FnMut(&mut Timestamp, u64)) {
         visit(&mut self.now, 0);
-        let Some(daemon) = &mut self.daemon else { return };
+        let Some(daemon) = &mut self.daemon else {
+            return;
+        };
         let memory = &mut daemon.memory;
         match &mut memory.state {
             Machine::Settling { since } => visit(since, 2),
@@ -130,9 +139,15 @@ impl State {
         }
         for side in Side::BOTH {
             let starts = &mut memory.starts[side];
-            let opening = daemon.seen[side.peer()].look.as_ref().is_none_or(|look| !look.writable);
+            let opening = daemon.seen[side.peer()]
+                .look
+                .as_ref()
+                .is_none_or(|look| !look.writable);
             let patience = if opening { 5 } else { 1 };
-            visit(&mut memory.lives_since[side], if starts.count > 0 { 16 } else { patience });
+            visit(
+                &mut memory.lives_since[side],
+                if starts.count > 0 { 16 } else { patience },
+            );
             // The wait before the next start.
             let wait = [1, 1, 3, 16][starts.count as usize];
             visit(&mut starts.last, wait);
@@ -181,7 +196,11 @@ impl Daemon {
     /// While the writer serves and its standby is in sync, the looks at both are not compared.
     fn forget_order(&mut self) {
         let durable = &self.memory.durable;
-        let Some(register) = durable.register.as_ref().filter(|now| now.in_sync.is_some()) else {
+        let Some(register) = durable
+            .register
+            .as_ref()
+            .filter(|now| now.in_sync.is_some())
+        else {
             return;
         };
         let calm = Side::BOTH.into_iter().all(|side| {
@@ -190,15 +209,24 @@ impl Daemon {
             durable.rejoin[side].is_none()
                 && durable.quarantine[side].is_none()
                 && seen.late.is_none()
-                && seen.ended.keys().all(|kind| outlasts_a_look(*kind))
+                && seen.ended.iter().all(|(kind, ended)| {
+                    outlasts_a_look(*kind)
+                        && look.is_some_and(|look| ended.result.is_ok() && ended.at <= look.asked)
+                })
                 && look.is_some_and(|look| {
                     look.writable == (side == register.writer) && look.receiver != Receiver::Stopped
                 })
         });
-        for side in Side::BOTH {
-            if let Some(look) = self.seen[side].look.as_mut().filter(|_| calm) {
+        for side in Side::BOTH.into_iter().filter(|_| calm) {
+            // What was done to earlier lives no longer counts either.
+            let seen = &mut self.seen[side];
+            seen.ended.clear();
+            if let Some(look) = &mut seen.look {
                 look.asked = start_of_tick(look.asked);
                 look.at = look.asked;
+            }
+            if let Some(process) = &mut seen.process {
+                process.at = Timestamp::BOOT;
             }
         }
     }

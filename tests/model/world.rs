@@ -46,10 +46,9 @@ impl World {
     pub fn can_acknowledge(&self, side: Side) -> bool {
         let server = &self.servers[side];
         server.answers()
-            && server
-                .life
-                .as_ref()
-                .is_some_and(|life| life.writable && (!life.source_on || self.acknowledges(side.peer())))
+            && server.life.as_ref().is_some_and(|life| {
+                life.writable && (!life.source_on || self.acknowledges(side.peer()))
+            })
     }
 
     /// A client's write, where the server takes it.
@@ -158,8 +157,9 @@ impl World {
     fn refuses(&self, to: Side) -> bool {
         let (replica, source) = (&self.servers[to], &self.servers[to.peer()]);
         match self.family {
-            Family::Mysql => (replica.log.iter())
-                .any(|txn| txn.origin == to.peer() && !source.has(*txn)),
+            Family::Mysql => {
+                (replica.log.iter()).any(|txn| txn.origin == to.peer() && !source.has(*txn))
+            }
             Family::Mariadb => {
                 let open = replica.life.as_ref().is_some_and(|life| life.writable);
                 let newest = source.log.last().filter(|txn| open && replica.has(**txn));
@@ -173,7 +173,8 @@ impl World {
 
     pub fn may_apply(&self, side: Side) -> bool {
         let server = &self.servers[side];
-        let blocked = |life: &crate::server::Life| life.source_on && !self.acknowledges(side.peer());
+        let blocked =
+            |life: &crate::server::Life| life.source_on && !self.acknowledges(side.peer());
         server.works()
             && !server.relay.is_empty()
             && server
@@ -255,7 +256,9 @@ impl World {
                 return Some(DONE);
             }
             Action::Walk { side, life, known } => {
-                let lacking = self.dead_set(*side, life.pid).map(|set| set.subtract(known));
+                let lacking = self
+                    .dead_set(*side, life.pid)
+                    .map(|set| set.subtract(known));
                 return Some(lacking.map_or_else(failed, |lacking| Ok(Brought::Lacking(lacking))));
             }
             Action::Cut { side, life, known } => return Some(self.cuts(*side, life.pid, known)),
@@ -263,7 +266,11 @@ impl World {
         }
         let side = action.side()?;
         let family = self.family;
-        if self.servers[side].life.as_ref().is_some_and(|life| life.frozen) {
+        if self.servers[side]
+            .life
+            .as_ref()
+            .is_some_and(|life| life.frozen)
+        {
             return None;
         }
         if !self.servers[side].answers() {
@@ -364,7 +371,8 @@ impl World {
         let kept = |txn: &Txn| peer.log.contains(txn) || peer.relay.contains(txn);
         let lost = |txn: &&Txn| self.acknowledged.contains(&txn.write) && !kept(txn);
         if removed.iter().any(|txn| lost(&txn)) {
-            self.broken.get_or_insert("an acknowledged write was cut off");
+            self.broken
+                .get_or_insert("an acknowledged write was cut off");
         }
         let gtids = set(family, &removed);
         Ok(Brought::Removed(Removed {
@@ -376,9 +384,14 @@ impl World {
     /// The relay logs of this member are deleted.
     fn purges(&mut self, side: Side) {
         let lost = std::mem::take(&mut self.servers[side].relay);
-        let kept = |txn: &Txn| Side::BOTH.iter().any(|at| self.servers[*at].log.contains(txn));
+        let kept = |txn: &Txn| {
+            Side::BOTH
+                .iter()
+                .any(|at| self.servers[*at].log.contains(txn))
+        };
         if !lost.iter().all(kept) {
-            self.broken.get_or_insert("received transactions were thrown away");
+            self.broken
+                .get_or_insert("received transactions were thrown away");
         }
     }
 
@@ -386,7 +399,8 @@ impl World {
     fn check_open(&mut self, side: Side) {
         let server = &self.servers[side];
         if !self.acknowledged.iter().all(|write| server.holds(*write)) {
-            self.broken.get_or_insert("a member was opened without an acknowledged write");
+            self.broken
+                .get_or_insert("a member was opened without an acknowledged write");
         }
     }
 }
