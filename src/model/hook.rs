@@ -7,7 +7,7 @@ use super::member::Side;
 use super::policy::HookEvent;
 
 /// One call of the programs of an event.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct HookCall {
     /// What happens.
     pub event: HookEvent,
@@ -26,7 +26,7 @@ pub struct HookCall {
 }
 
 /// What leads to a hook.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HookCommand {
     /// A planned exchange of the roles.

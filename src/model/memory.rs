@@ -165,7 +165,7 @@ pub struct Stood {
 }
 
 /// How far the peer of a member has followed it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct BinlogMarks {
     /// When this was first looked at.
     pub watched_since: Option<Timestamp>,
@@ -176,7 +176,7 @@ pub struct BinlogMarks {
 }
 
 /// What a member had at one moment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct BinlogMark {
     /// Its transactions.
     pub executed: GtidSet,

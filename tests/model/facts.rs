@@ -56,7 +56,7 @@ impl State {
                 binary_error: None,
                 port_taken_by: None,
                 last_words: Vec::new(),
-                free_percent: 50,
+                free_mb: 100_000,
             }),
             process: seen.process.as_ref().map(process),
             server: seen

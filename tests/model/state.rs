@@ -377,9 +377,10 @@ fn scrub(memory: &mut Memory) {
     memory.last_op = None;
     memory.durable.last_op = 0;
     memory.durable.changes.clear();
-    // Neither a preferred member nor scheduled events are modelled.
+    // Neither a preferred member nor scheduled events nor the purge of logs are modelled.
     memory.healthy_since = None;
     memory.moved_at = Timestamp::BOOT;
+    memory.binlogs = Both::default();
     for side in Side::BOTH {
         let starts = &mut memory.starts[side];
         starts.count = starts.count.min(3);
@@ -403,11 +404,8 @@ fn scrub(memory: &mut Memory) {
             promotion.why.clear();
         }
         Machine::Holding { why, .. } => match why {
-            Why::StandbyUnproven { reason }
-            | Why::WriterDoesNotStart { reason }
-            | Why::Manual { reason }
-            | Why::Hook { reason } => reason.clear(),
-            Why::Split { .. } | Why::Flapping | Why::BothWritable => {}
+            Why::WriterDoesNotStart { reason } => reason.clear(),
+            _ => {}
         },
         Machine::Settling { .. } | Machine::Serving | Machine::Paused => {}
     }

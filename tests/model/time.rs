@@ -124,7 +124,12 @@ impl State {
                     visit(read, 1);
                 }
             }
-            Machine::Promoting(promotion) => visit(&mut promotion.since, 1),
+            Machine::Promoting(promotion) => {
+                visit(&mut promotion.since, 1);
+                if let Some(fenced) = &mut promotion.fenced {
+                    visit(fenced, 2);
+                }
+            }
             Machine::Serving | Machine::Paused => {}
         }
         match &mut memory.earning {
