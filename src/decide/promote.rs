@@ -124,7 +124,8 @@ fn stop_receiving(turn: &mut Turn<'_>, to: Side, look: &ServerFact) {
 /// Its running process is not the one that the decision before this one saw.
 fn is_another_life(turn: &Turn<'_>, side: Side) -> bool {
     let life = turn.process(side).and_then(|process| process.living());
-    life.is_some() && turn.memory.durable.lives[side].as_ref() != life
+    let before = turn.memory.durable.lives[side].as_ref();
+    life.is_some() && before.is_some() && before != life
 }
 
 /// The old writer can execute nothing more.
