@@ -12,7 +12,7 @@ use dualmasterd::model::probe::Pace;
 use dualmasterd::model::process::{Ended, ProcessState};
 use dualmasterd::model::time::Timestamp;
 
-use crate::server::Txn;
+use crate::server::{Txn, set};
 use crate::world::{Effect, World};
 
 /// What may still happen to the pair: each happening costs one.
@@ -190,9 +190,13 @@ impl State {
             ActionKind::Hook | ActionKind::DestroyClients => false,
             ActionKind::CloseSessions | ActionKind::SaveRelay => {
                 let brought = match step.action {
-                    Action::CloseSessions { .. } => Brought::Closed {
+                    Action::CloseSessions { side } => Brought::Closed {
                         sessions: 0,
                         returned: Vec::new(),
+                        position: {
+                            let family = self.world.family;
+                            set(family, &self.world.servers[side].executed(family))
+                        },
                     },
                     _ => Brought::Nothing,
                 };
