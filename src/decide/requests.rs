@@ -204,11 +204,13 @@ fn switchover(
 pub(super) fn begin_switchover(turn: &mut Turn<'_>, to: Side, why: String) -> Option<OpId> {
     let op = turn.new_op();
     let since = turn.now();
+    let accepted = strays(turn, to);
     let state = State::Switching(Switch {
         op,
         to,
         since,
         stage: Stage::Checking,
+        accepted,
         returned: None,
         position: None,
         why,

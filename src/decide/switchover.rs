@@ -10,6 +10,7 @@ use crate::model::policy::{Durability, HookEvent};
 use crate::model::server::{ENDLESS_MS, SemiSync};
 
 use super::promote::{Progress, gating_hook};
+use super::strays::{strays, told};
 use super::turn::Turn;
 
 /// Plans the next steps; changes the stage as each is proven.
@@ -51,6 +52,13 @@ fn advance(turn: &mut Turn<'_>, switch: &mut Switch) -> Result<(), String> {
     let from = switch.to.peer();
     if turn.is_dead(switch.to) {
         return Err(format!("{} died", turn.policy.name(switch.to)));
+    }
+    if !strays(turn, switch.to)
+        .subtract(&switch.accepted)
+        .is_empty()
+    {
+        let (name, own) = (turn.policy.name(switch.to), told(turn, switch.to));
+        return Err(format!("{name} has transactions of its own by now: {own}"));
     }
     if switch.stage == Stage::Checking {
         match gating_hook(turn, HookEvent::PreSwitchover, switch.to, switch.since) {

@@ -244,6 +244,9 @@ pub struct Switch {
     pub since: Timestamp,
     /// How far it has come.
     pub stage: Stage,
+    /// Transactions of the next writer's own that were accepted with the request.
+    #[serde(default)]
+    pub accepted: GtidSet,
     /// Accounts that may write through read-only and came back when their sessions were ended, and when
     /// that was.
     #[serde(default)]

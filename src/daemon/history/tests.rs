@@ -10,6 +10,7 @@ fn switching() -> State {
         to: Side::B,
         since: at(9_900),
         stage: Stage::Checking,
+        accepted: crate::model::gtid::GtidSet::new(),
         returned: None,
         position: None,
         why: "asked".to_owned(),
