@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::clock;
 use super::history::History;
+use super::identity::mismatch;
 use super::pair::{self, Inbox, Pair, PairError, Pokes};
 use super::sessions::answer_sessions;
 use super::tell::Teller;
@@ -67,6 +68,14 @@ pub(super) enum KeepError {
     /// Its state or the system.
     #[error(transparent)]
     Pair(#[from] PairError),
+    /// Its state is about other servers than the configuration.
+    #[error("pair `{pair}`: {what}")]
+    OtherMembers {
+        /// The pair.
+        pair: String,
+        /// What differs, and what to do.
+        what: String,
+    },
     /// Its passwords.
     #[error("the passwords of pair `{pair}`")]
     Secrets {
@@ -109,7 +118,14 @@ pub(super) fn start(settings: &PairSettings, shared: &Shared) -> Result<Kept, Ke
         })?
         .given(given(settings));
     let targets = server_targets(settings, &Arc::new(passwords));
-    let (slots, durable) = pair::open_state(&pair, &settings.home.join("state"))?;
+    let state = settings.home.join("state");
+    let (slots, durable) = pair::open_state(&pair, &state)?;
+    let configured = Both::from_fn(|side| settings.policy.members[side].identity());
+    if let Some(stored) = &durable.members
+        && let Some(what) = mismatch(&pair, &state, stored, &configured)
+    {
+        return Err(KeepError::OtherMembers { pair, what });
+    }
 
     let (seen, seen_rx) = mpsc::unbounded_channel();
     let (ended, ended_rx) = mpsc::unbounded_channel();

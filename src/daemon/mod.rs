@@ -3,6 +3,7 @@
 mod absorb;
 pub mod clock;
 pub mod history;
+mod identity;
 pub mod journal;
 mod keep;
 pub mod log;

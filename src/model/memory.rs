@@ -65,6 +65,9 @@ pub struct Memory {
 pub struct Durable {
     /// The boot in which the timestamps below were taken.
     pub boot: BootId,
+    /// Which servers the sides are, since a writer was first chosen: everything here is kept by side.
+    #[serde(default)]
+    pub members: Option<Both<Identity>>,
     /// The right to write; `None` until a writer was first chosen.
     pub register: Option<Register>,
     /// Nobody promotes.
@@ -98,6 +101,15 @@ pub struct Durable {
 impl Durable {
     /// As many role changes are kept.
     pub const CHANGES_KEPT: usize = 64;
+}
+
+/// Which server a side is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its `server_id`, by which its transactions and its heartbeat are known.
+    pub server_id: u32,
 }
 
 /// Nobody promotes until this is lifted.
@@ -327,6 +339,8 @@ pub enum Why {
     WriterDoesNotStart { reason: String },
     /// Several members accept writes and nothing tells which one may.
     BothWritable,
+    /// The heartbeat of the register's own epoch names the other member.
+    OtherWriter { epoch: u64, named: Side },
 }
 
 impl std::fmt::Display for Why {
@@ -341,6 +355,12 @@ impl std::fmt::Display for Why {
                 write!(f, "the writer cannot be started: {reason}")
             }
             Self::BothWritable => f.write_str("both members accept writes; close one by hand"),
+            Self::OtherWriter { epoch, named } => write!(
+                f,
+                "the heartbeat of epoch {epoch} names member {named} as writer, the stored register the \
+                 other: put this pair's own state file back, or stop the daemon and move the file away: \
+                 the heartbeat then decides"
+            ),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::member::{Both, Side};
+use super::memory::Identity;
 use super::server::Family;
 
 /// What an acknowledged write is worth.
@@ -39,6 +40,16 @@ pub struct MemberPolicy {
     pub port: u16,
     /// Its `server_id`.
     pub server_id: u32,
+}
+
+impl MemberPolicy {
+    /// By what the store knows it again.
+    pub fn identity(&self) -> Identity {
+        Identity {
+            name: self.name.clone(),
+            server_id: self.server_id,
+        }
+    }
 }
 
 /// Limits of the hang table.

@@ -31,7 +31,9 @@ pub(super) fn entered(policy: &Policy, state: &State) -> (Event, Severity, Strin
         ),
         State::Holding { why, .. } => (
             match why {
-                Why::Split { .. } | Why::BothWritable => Event::SplitBrain,
+                Why::Split { .. } | Why::BothWritable | Why::OtherWriter { .. } => {
+                    Event::SplitBrain
+                }
                 Why::WriterDoesNotStart { .. } => Event::FailoverRefused,
             },
             Severity::Error,
