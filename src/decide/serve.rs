@@ -53,12 +53,21 @@ fn opened_life(turn: &Turn<'_>, writer: Side) -> Timestamp {
 /// administrators, closes it itself.
 fn close_reader(turn: &mut Turn<'_>, reader: Side) {
     let set_up = !turn.work(Some(reader)).runs(ActionKind::Bootstrap);
-    if set_up && turn.server(reader).is_some_and(|look| look.writable) {
-        turn.find_at(
-            reader,
-            Kind::BothWritable,
-            "the reader accepts writes and is closed",
-        );
+    let Some(look) = turn.server(reader).filter(|_| set_up) else {
+        return;
+    };
+    if !look.is_closed() {
+        let (kind, detail) = match look.writable {
+            true => (
+                Kind::BothWritable,
+                "the reader accepts writes and is closed",
+            ),
+            false => (
+                Kind::UnsafeSettings,
+                "super_read_only is off at the reader: administrators could write; it is closed",
+            ),
+        };
+        turn.find_at(reader, kind, detail);
         turn.act(Action::Close { side: reader });
     }
 }

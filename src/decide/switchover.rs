@@ -164,7 +164,7 @@ fn read_twice(turn: &mut Turn<'_>, switch: &mut Switch, from: Side) -> Result<()
     let Some(look) = turn.server_since(from, swept) else {
         return Ok(());
     };
-    if look.writable {
+    if !look.is_closed() {
         return Err("somebody opened the writer again".into());
     }
     if look.prepared_xa > 0 {

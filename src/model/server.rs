@@ -116,6 +116,10 @@ pub struct ServerFact {
     pub uuid: Option<String>,
     /// Ordinary accounts may write.
     pub writable: bool,
+    /// Administrators may write, whatever ordinary accounts may: MySQL's `super_read_only` is off. Where
+    /// there is no such switch, what `read_only` lets through is the accounts' business: false.
+    #[serde(default)]
+    pub admins_write: bool,
     /// Transactions in its binary log (MySQL: `gtid_executed`; MariaDB: `gtid_binlog_state`).
     /// On MariaDB that counts commits which still wait for their acknowledgement.
     pub executed: GtidSet,
@@ -135,6 +139,13 @@ pub struct ServerFact {
     pub prepared_xa: u32,
     /// Sessions that hold a global or table lock, or a backup lock, which makes every write wait.
     pub blockers: Vec<Blocker>,
+}
+
+impl ServerFact {
+    /// Nobody writes but the applier, as far as the server can keep anybody from it.
+    pub const fn is_closed(&self) -> bool {
+        !self.writable && !self.admins_write
+    }
 }
 
 /// A session in whose way writes wait.

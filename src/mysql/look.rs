@@ -46,6 +46,7 @@ fn next(results: &mut Results) -> Vec<Row> {
 struct Core {
     executed: GtidSet,
     writable: bool,
+    admins_write: bool,
     events_on: bool,
     semi_sync: SemiSync,
     prepared_xa: u32,
@@ -117,6 +118,7 @@ impl Looker {
             server_id: number(&variables, &["server_id"]).unwrap_or_default(),
             uuid: text(&variables, &["server_uuid"]),
             writable: core.writable,
+            admins_write: core.admins_write,
             executed: core.executed,
             semi_sync,
             link,
@@ -214,6 +216,7 @@ impl Looker {
         fact.prepared_xa = core.prepared_xa;
         fact.executed = core.executed;
         fact.writable = core.writable;
+        fact.admins_write = core.admins_write;
         fact.incarnation = life.clone();
         fact.at = now();
         self.last = Some(fact.clone());
@@ -230,12 +233,14 @@ impl Looker {
         let mut semi_sync = SemiSync::default();
         status::semi_sync_settings(&row, self.semi_sync, &mut semi_sync);
         let (writable, events_on) = (!on(&row, &["read_only"]), on(&row, &["events"]));
+        let admins_write = text(&row, &["closed"]).is_some() && !on(&row, &["closed"]);
         let link = match dialect.has_link_tables() {
             true => LinkSeen::Moving(Box::new(row)),
             false => LinkSeen::Whole(self.read_link(&next(results), &executed)?.map(Box::new)),
         };
         Ok(Core {
             writable,
+            admins_write,
             events_on,
             semi_sync,
             prepared_xa: u32::try_from(next(results).len()).unwrap_or(u32::MAX),

@@ -69,6 +69,7 @@ fn server(family: Family, side: Side) -> ServerFact {
         server_id: server_id(side),
         uuid: (family == Family::Mysql).then(|| uuid(side)),
         writable: writer,
+        admins_write: false,
         executed: gtids(family),
         semi_sync: SemiSync {
             available: true,

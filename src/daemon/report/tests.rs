@@ -86,6 +86,7 @@ fn server(pid: i32, writable: bool, executed: &str, heartbeat_ms: u64) -> Server
         server_id: 1,
         uuid: None,
         writable,
+        admins_write: false,
         executed: GtidSet::parse_mariadb(executed).unwrap(),
         semi_sync: SemiSync::default(),
         link: Some(LinkStatus {

@@ -26,7 +26,8 @@ pub(super) fn core_variables(dialect: Dialect, semi_sync: bool) -> String {
     };
     format!(
         "@@global.gtid_executed AS executed, @@global.read_only AS read_only, \
-         @@global.event_scheduler AS events, {semi}"
+         @@global.{} AS closed, @@global.event_scheduler AS events, {semi}",
+        dialect.closing_var()
     )
 }
 

@@ -148,6 +148,7 @@ impl World {
             server_id: server_id(side),
             uuid: (self.policy.family == Family::Mysql).then(|| Server::uuid(side).to_string()),
             writable: life.writable,
+            admins_write: false,
             executed: server.executed.clone(),
             semi_sync: SemiSync {
                 available: true,
