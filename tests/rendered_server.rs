@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use dualmasterd::decide::render::{judge, render};
+use dualmasterd::decide::render::{arguments, judge, render};
 use dualmasterd::model::facts::FileState;
 use dualmasterd::model::instance::ServerFile;
 use dualmasterd::model::server::Family;
@@ -74,8 +74,14 @@ fn settings(family: Family, folder: &Path, port: u16) -> ServerFile {
     }
 }
 
-/// Initialises a datadir and starts the server, both from the rendered file.
-fn start(family: Family, port: u16) -> Server {
+/// What somebody writes under the rendered file: the last line of a name counts.
+const UNDOING: &str = "read_only=OFF\nloose_super_read_only=OFF\nevent_scheduler=ON\n\
+    relay_log_recovery=ON\nsync_binlog=0\nlog_bin=elsewhere\nloose_gtid_strict_mode=OFF\n\
+    loose_rpl_semi_sync_slave_enabled=OFF\nloose_rpl_semi_sync_replica_enabled=OFF\n";
+
+/// Initialises a datadir and starts the server, both from the rendered file; which somebody may have
+/// edited in between.
+fn start(family: Family, port: u16, edited: bool) -> Server {
     let folder = tempfile::tempdir().expect("a folder");
     let file = settings(family, folder.path(), port);
     let cnf = folder.path().join("my.cnf");
@@ -105,8 +111,12 @@ fn start(family: Family, port: u16) -> Server {
         }
     };
     let _ = std::fs::remove_file(&file.log);
+    if edited {
+        std::fs::write(&cnf, render(&file) + UNDOING).expect("my.cnf");
+    }
     let child = Command::new(&binary)
         .arg(&defaults)
+        .args(arguments(&file))
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -183,7 +193,7 @@ fn compare(server: &Server, variables: &BTreeMap<String, String>) {
 }
 
 async fn boots_from_the_rendered_file(family: Family, port: u16) {
-    let mut server = start(family, port);
+    let mut server = start(family, port, false);
     let mut conn = login(&mut server).await;
     compare(&server, &variables(&mut conn).await);
     let plugins: Vec<String> = conn
@@ -232,4 +242,22 @@ async fn mariadb_boots_from_the_rendered_file() {
 #[tokio::test]
 async fn mysql_boots_from_the_rendered_file() {
     boots_from_the_rendered_file(Family::Mysql, 24020).await;
+}
+
+async fn boots_closed_from_an_edited_file(family: Family, port: u16) {
+    let mut server = start(family, port, true);
+    let mut conn = login(&mut server).await;
+    let variables = variables(&mut conn).await;
+    compare(&server, &variables);
+    assert!(variables["log_bin_basename"].ends_with("/binlog"));
+}
+
+#[tokio::test]
+async fn mariadb_boots_closed_from_an_edited_file() {
+    boots_closed_from_an_edited_file(Family::Mariadb, 24030).await;
+}
+
+#[tokio::test]
+async fn mysql_boots_closed_from_an_edited_file() {
+    boots_closed_from_an_edited_file(Family::Mysql, 24040).await;
 }

@@ -3,6 +3,7 @@
 //! The daemon itself never touches a datadir: `dualmasterd prepare` does, as the server's user.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -42,19 +43,28 @@ pub struct InstanceHands {
     pair: String,
     home: PathBuf,
     member: MemberSettings,
-    rendered: String,
+    rendered: Rendered,
     started: UnboundedSender<Spawned>,
+}
+
+/// What a server is started with.
+#[derive(Debug, Clone, Default)]
+pub struct Rendered {
+    /// The text of its configuration file.
+    pub file: String,
+    /// What of it a promise rests on, for the command line: the file may have been edited.
+    pub arguments: Vec<String>,
 }
 
 type Done = Result<Brought, ActionError>;
 
 impl InstanceHands {
-    /// The hands for `member`, whose configuration file is to be `rendered`; servers that they start
-    /// are told to `started`.
+    /// The hands for `member`, whose server is to be started as it is `rendered`; servers that they
+    /// start are told to `started`.
     pub fn new(
         pair: &PairSettings,
         member: &MemberSettings,
-        rendered: String,
+        rendered: Rendered,
         started: UnboundedSender<Spawned>,
     ) -> Self {
         Self {
@@ -67,15 +77,19 @@ impl InstanceHands {
     }
 
     /// Puts the rendered configuration in its place, with the folders that the server needs.
-    pub fn write_files(&self) -> Done {
-        let member = &self.member;
-        let made = files::folder(&self.home, 0o711, None)
-            .and_then(|()| self.own_folder(&member.home, 0o750))
-            .and_then(|()| self.own_folder(&member.server.tmpdir, 0o750))
-            .and_then(|()| self.own_folder(&member.run_dir, 0o755))
-            .and_then(|()| files::write(&member.cnf, self.rendered.as_bytes(), 0o644, None));
-        made.map(|()| Brought::Nothing)
-            .map_err(|error| failed("write", &member.cnf, &error))
+    pub async fn write_files(&self) -> Done {
+        let (member, home, owner) = (self.member.clone(), self.home.clone(), self.owner());
+        let text = self.rendered.file.clone();
+        on_disk("write", &self.member.cnf, move || {
+            let own = |path: &Path, mode| files::folder(path, mode, Some(owner));
+            files::folder(&home, 0o711, None)?;
+            own(&member.home, 0o750)?;
+            own(&member.server.tmpdir, 0o750)?;
+            own(&member.run_dir, 0o755)?;
+            files::write(&member.cnf, text.as_bytes(), 0o644, None)
+        })
+        .await?;
+        Ok(Brought::Nothing)
     }
 
     fn own_folder(&self, path: &Path, mode: u32) -> io::Result<()> {
@@ -192,7 +206,7 @@ impl InstanceHands {
             .map_err(|error| failed("make", &member.run_dir, &error))?;
         let command = ServerCommand {
             program: member.binary.clone(),
-            args: vec![defaults_argument(&member.cnf)],
+            args: self.arguments(),
             env: Vec::new(),
             datadir: server.datadir.clone(),
             log: server.log.clone(),
@@ -219,6 +233,15 @@ impl InstanceHands {
             }
             _ = timeout(ANSWERS_WITHIN, answers) => Ok(Brought::Nothing),
         }
+    }
+
+    /// Its file first, as the servers want it; then what must hold though the file was edited.
+    fn arguments(&self) -> Vec<OsString> {
+        let promised = self.rendered.arguments.iter().map(OsString::from);
+        [defaults_argument(&self.member.cnf)]
+            .into_iter()
+            .chain(promised)
+            .collect()
     }
 
     /// Whom the server runs as, where we may choose.

@@ -18,12 +18,12 @@ use super::watchers::{ObservedMember, observe_member};
 use crate::act::accounts::App;
 use crate::act::endpoint::EndpointHands;
 use crate::act::hook::{HookMember, Hooks};
-use crate::act::instance::{InstanceHands, chain};
+use crate::act::instance::{InstanceHands, Rendered, chain};
 use crate::act::{Actor, Hands, ServerHandle};
 use crate::config::{AppSettings, EndpointSettings, PairSettings};
 use crate::control::desk::PairHandle;
-use crate::control::report::PairReport;
-use crate::decide::render::render;
+use crate::control::report::{PairReport, PairState};
+use crate::decide::render::{arguments, render};
 use crate::decide::{self, Watch};
 use crate::model::facts::Facts;
 use crate::model::member::{Both, Side};
@@ -143,7 +143,10 @@ pub(super) fn start(settings: &PairSettings, shared: &Shared) -> Result<Kept, Ke
         InstanceHands::new(
             settings,
             member,
-            render(&member.server),
+            Rendered {
+                file: render(&member.server),
+                arguments: arguments(&member.server),
+            },
             started[side].0.clone(),
         )
     });

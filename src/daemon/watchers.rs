@@ -6,7 +6,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
 
 use super::clock;
-use crate::act::instance::InstanceHands;
+use crate::act::instance::{InstanceHands, Rendered};
 use crate::config::{MemberSettings, PairSettings};
 use crate::decide::Watch;
 use crate::decide::render::{judge, render};
@@ -68,7 +68,7 @@ pub(super) fn observe_member(
     let hands = Arc::new(InstanceHands::new(
         member.pair,
         &settings,
-        String::new(),
+        Rendered::default(),
         mpsc::unbounded_channel().0,
     ));
     let inspect = move || {

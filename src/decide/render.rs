@@ -42,6 +42,57 @@ pub fn render(file: &ServerFile) -> String {
     )
 }
 
+/// Settings that a promise rests on, by name: a file that was edited by hand cannot undo them, because
+/// they stand on the server's command line as well, which beats its file.
+const PROMISED: &[&str] = &[
+    // A server boots closed, whatever was persisted at it, and events follow the writer.
+    "read_only",
+    "super_read_only",
+    "persisted_globals_load",
+    "event_scheduler",
+    // The daemon alone starts a replication thread; what was received is kept.
+    "skip_slave_start",
+    "skip_replica_start",
+    "relay_log_recovery",
+    // What is acknowledged is on disk, and at the peer.
+    "sync_binlog",
+    "innodb_flush_log_at_trx_commit",
+    "rpl_semi_sync_slave_enabled",
+    "rpl_semi_sync_slave_kill_conn_timeout",
+    "rpl_semi_sync_master_enabled",
+    "rpl_semi_sync_master_timeout",
+    "rpl_semi_sync_master_wait_no_slave",
+    "rpl_semi_sync_master_wait_point",
+    "loose_rpl_semi_sync_replica_enabled",
+    "loose_rpl_semi_sync_source_enabled",
+    "loose_rpl_semi_sync_source_timeout",
+    "loose_rpl_semi_sync_source_wait_no_replica",
+    "loose_rpl_semi_sync_source_wait_point",
+    // Each member logs every row, in commit order, under names that do not change.
+    "log_bin",
+    "log_slave_updates",
+    "log_replica_updates",
+    "binlog_format",
+    // Links are kept by GTID in strict mode, and the applier stops at what does not fit.
+    "gtid_domain_id",
+    "gtid_strict_mode",
+    "gtid_mode",
+    "enforce_gtid_consistency",
+    "slave_ddl_exec_mode",
+    "replica_preserve_commit_order",
+];
+
+/// The rendered settings that a promise rests on, as arguments of the server beside its file.
+pub fn arguments(file: &ServerFile) -> Vec<String> {
+    let rendered = server(file);
+    let promised = rendered
+        .iter()
+        .filter(|(name, _)| PROMISED.contains(&name.as_str()));
+    promised
+        .map(|(name, value)| format!("--{name}={value}"))
+        .collect()
+}
+
 /// Tells what the file on disk is, compared with the one rendered now.
 pub fn judge(on_disk: Option<&str>, rendered: &str) -> FileState {
     let Some(on_disk) = on_disk else {

@@ -288,12 +288,22 @@ mod tests {
                 own: BTreeMap::new(),
             };
             let text = crate::decide::render::render(&file);
+            let given = crate::decide::render::arguments(&file);
             let (_, section) = text.split_once("[mysqld]\n").expect("a section");
             for (name, _) in section.lines().filter_map(|line| line.split_once(" = ")) {
                 assert_eq!(
                     refused(name, family),
                     !FREE.contains(&name),
                     "{family}: {name}"
+                );
+                // By MySQL's rules, which know no abbreviations: `relay_log` is not relay_log_recovery.
+                let is_promised = refusal(name, Family::Mysql, Durability::Lossless)
+                    .is_some_and(|refusal| refusal.code == Code::PromiseKey);
+                let begins = format!("--{name}=");
+                let is_given = given.iter().any(|word| word.starts_with(&begins));
+                assert_eq!(
+                    is_promised, is_given,
+                    "{family}: {name} on the command line"
                 );
             }
         }
