@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Check;
-use super::promise::{base, refusal};
+use super::promise::{base, refusal, refused_value};
 use crate::config::code::Code;
 use crate::config::problem::Problem;
 use crate::config::value::Setting;
@@ -30,6 +30,12 @@ pub(super) fn check(
         let at: Vec<&str> = table.iter().copied().chain([key.as_str()]).collect();
         let name = key.to_ascii_lowercase().replace('-', "_");
         spelling(check, &at, &name, value);
+        if let Some(refused) = refused_value(&name, value, rules.family, rules.durability) {
+            let what = format!("`{key} = {value}` in [mysqld] is refused: {}", refused.why);
+            let expected = "expected a method that syncs";
+            let problem = Problem::new(refused.code, check.value(&at), what, expected);
+            check.report(problem.help(refused.instead));
+        }
         if let Some(refused) = refusal(&name, rules.family, rules.durability) {
             let what = format!("`{key}` in [mysqld] is refused: {}", refused.why);
             let problem = Problem::new(refused.code, check.key(&at), what, "expected no such key");

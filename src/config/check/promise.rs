@@ -89,6 +89,14 @@ const RULES: &[Rule] = &[
         "promise 2 (nothing acknowledged is lost): the daemon arms and disarms semi-sync",
     ),
     promise(
+        &["innodb_force_recovery", "innodb_read_only"],
+        "promise 2 (nothing acknowledged is lost): the server must recover the whole of what it had",
+    ),
+    promise(
+        &["innodb_data_home_dir", "innodb_data_file_path"],
+        "promise 2 (nothing acknowledged is lost): a cut is made only where the lock of DATADIR/ibdata1 shows that no server runs",
+    ),
+    promise(
         &[
             "encrypt_binlog",
             "binlog_encryption",
@@ -210,6 +218,30 @@ pub(super) fn base(name: &str) -> &str {
     name.strip_prefix("loose_").unwrap_or(name)
 }
 
+/// Tells whether the value of a free key is refused.
+pub(super) fn refused_value(
+    name: &str,
+    value: &str,
+    family: Family,
+    durability: Durability,
+) -> Option<Refusal> {
+    let synced = ["fsync", "o_dsync", "o_direct", "o_direct_no_fsync"];
+    let is_method = means(base(name), FLUSH_METHOD, family) && base(name).len() >= SHORTEST;
+    let is_refused = is_method
+        && durability == Durability::Lossless
+        && !synced.contains(&value.to_ascii_lowercase().as_str());
+    is_refused.then_some(Refusal {
+        code: Code::PromiseKey,
+        why: "promise 2 (nothing acknowledged is lost): what is acknowledged must be on disk",
+        instead: "use fsync, O_DSYNC, O_DIRECT or O_DIRECT_NO_FSYNC",
+    })
+}
+
+/// What is synced, and how.
+const FLUSH_METHOD: &str = "innodb_flush_method";
+/// Shorter abbreviations of it mean other keys as well.
+const SHORTEST: usize = "innodb_flush_m".len();
+
 /// `innodb` is an option of its own and no abbreviation.
 fn means(spelt: &str, name: &str, family: Family) -> bool {
     let is_shortened = family == Family::Mariadb && spelt != "innodb" && spelt != "slave";
@@ -324,6 +356,35 @@ mod tests {
         ] {
             assert!(!refused(name, Family::Mariadb), "{name}");
             assert!(!refused(name, Family::Mysql), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_method_that_syncs_nothing_is_refused() {
+        let refused = |name, value, durability| {
+            refused_value(name, value, Family::Mariadb, durability).is_some()
+        };
+        let (lossless, available) = (Durability::Lossless, Durability::Available);
+        assert!(refused("innodb_flush_method", "nosync", lossless));
+        assert!(refused("loose_innodb_flush_meth", "littlesync", lossless));
+        assert!(
+            refused("innodb_flush_method", "3", lossless),
+            "nosync by number"
+        );
+        assert!(!refused("innodb_flush_method", "O_DIRECT", lossless));
+        assert!(!refused("innodb_flush_method", "nosync", available));
+        assert!(!refused("innodb_flush_neighbors", "0", lossless));
+    }
+
+    #[test]
+    fn a_datadir_that_looks_unused_while_a_server_runs_is_refused() {
+        for name in [
+            "innodb_data_home_dir",
+            "innodb_data_file_path",
+            "innodb_force_recovery",
+        ] {
+            assert!(refused(name, Family::Mariadb), "{name}");
+            assert!(refused(name, Family::Mysql), "{name}");
         }
     }
 
