@@ -19,12 +19,13 @@ pub mod sessions;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 
 use crate::model::action::{Action, ActionError, Brought, Step};
 use crate::model::member::{Both, Side};
+use crate::model::policy::Policy;
 use crate::model::server::Family;
 use crate::model::time::Timestamp;
 use crate::net::sockets;
@@ -54,8 +55,8 @@ pub struct Ended {
 pub struct Hands {
     /// Family of both servers.
     pub family: Family,
-    /// How long `read_only` may wait for running statements.
-    pub close_budget: Duration,
+    /// The policy in force: a reload changes it.
+    pub policy: watch::Receiver<Policy>,
     /// Files and processes.
     pub instances: Both<InstanceHands>,
     /// What is asked of the servers.
@@ -138,9 +139,14 @@ impl Hands {
             Action::Bootstrap { side } => accounts::bootstrap(&self.servers[*side]).await,
             Action::CreateApp { side } => match &self.app {
                 Some(app) => accounts::create_app(&self.servers[*side], app).await,
-                None => Ok(Brought::Nothing),
+                None => Err(ActionError::Failed(
+                    "no application's account is configured".to_owned(),
+                )),
             },
-            Action::Close { side } => close::close(&self.servers[*side], self.close_budget).await,
+            Action::Close { side } => {
+                let budget = self.policy.borrow().switchover.close_budget;
+                close::close(&self.servers[*side], budget).await
+            }
             Action::Open { side } => close::open(&self.servers[*side]).await,
             Action::CloseSessions { side } => {
                 sessions::close_sessions(&self.servers[*side], self.which()).await

@@ -180,7 +180,7 @@ pub(super) fn start(settings: &PairSettings, shared: &Shared) -> Result<Kept, Ke
         .transpose()?;
     let hands = Hands {
         family: settings.policy.family,
-        close_budget: settings.policy.switchover.close_budget,
+        policy: policy_rx.clone(),
         instances,
         servers: targets.map(|_, target| ServerHandle::new(target)),
         endpoint,
@@ -246,11 +246,23 @@ impl Kept {
         if old.members != new.members {
             return Some("its members");
         }
-        if old.endpoint != new.endpoint {
-            return Some("its endpoint");
-        }
-        (old.link != new.link || old.accounts != new.accounts || old.hooks != new.hooks)
-            .then_some("its links, accounts or hooks")
+        let of_pair = [
+            (old.endpoint != new.endpoint, "its endpoint"),
+            (old.app != new.app, "its application's account"),
+            (old.link != new.link, "its links"),
+            (old.accounts != new.accounts, "its accounts"),
+            (
+                old.hooks != new.hooks || old.policy.gating_hooks != new.policy.gating_hooks,
+                "its hooks",
+            ),
+            (
+                old.policy.hang.interval != new.policy.hang.interval,
+                "the interval of its probes",
+            ),
+        ];
+        of_pair
+            .into_iter()
+            .find_map(|(differs, what)| differs.then_some(what))
     }
 
     /// Stops keeping it: servers and roles stay as they are.
