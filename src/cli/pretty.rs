@@ -132,7 +132,7 @@ fn title(report: &PairReport, paint: Paint) -> String {
         PairState::Settling | PairState::Switching | PairState::Promoting | PairState::Paused => {
             paint.warn(&state)
         }
-        PairState::Holding => paint.bad(&state),
+        PairState::Holding | PairState::NotKept => paint.bad(&state),
     };
     let epoch = report.epoch.map(|epoch| format!(", epoch {epoch}"));
     let detail = report.detail.as_ref().map(|d| format!(" ({})", clean(d)));

@@ -64,6 +64,8 @@ pub enum PairState {
     Holding,
     /// Nobody promotes, by order.
     Paused,
+    /// The daemon cannot keep it: nothing is looked at, and nothing done.
+    NotKept,
 }
 
 /// One member.
@@ -322,7 +324,7 @@ macro_rules! words {
 
 words! {
     PairState: Settling = "settling", Serving = "serving", Switching = "switching",
-        Promoting = "promoting", Holding = "holding", Paused = "paused";
+        Promoting = "promoting", Holding = "holding", Paused = "paused", NotKept = "not kept";
     Role: Writer = "writer", Reader = "reader", Unknown = "unknown";
     MemberState: Unknown = "unknown", Down = "down", Exiting = "exiting", Frozen = "frozen",
         DiskWait = "disk wait", Silent = "silent", Running = "running";

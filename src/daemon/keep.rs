@@ -98,6 +98,12 @@ pub(super) enum KeepError {
         /// The pair.
         pair: String,
     },
+    /// Its endpoint has an address of its own.
+    #[error("pair `{pair}` has an address, and the host's addresses cannot be managed")]
+    Addresses {
+        /// The pair.
+        pair: String,
+    },
 }
 
 /// Begins to keep a pair.
@@ -364,7 +370,13 @@ fn lead(
 ) -> Result<(EndpointHands, JoinHandle<()>), KeepError> {
     let pair = settings.policy.pair.clone();
     let table = Table::of_pair(&pair).map_err(|_| KeepError::Nft { pair: pair.clone() })?;
-    let nft = shared.nft.clone().ok_or(KeepError::Nft { pair })?;
+    let nft = shared
+        .nft
+        .clone()
+        .ok_or_else(|| KeepError::Nft { pair: pair.clone() })?;
+    if endpoint_settings.address.is_some() && shared.addresses.is_none() {
+        return Err(KeepError::Addresses { pair });
+    }
     let members = Both::from_fn(|side| member_address(settings, endpoint_settings, side));
     let address = endpoint_settings
         .address
@@ -442,6 +454,28 @@ fn unseen(policy: &Policy, durable: &Durable) -> PairReport {
     let decision = decide::decide(policy, &memory, &facts);
     let explanation = decide::explain(policy, &decision.memory, &facts);
     super::report::report(policy, &facts, &decision, explanation, &History::default())
+}
+
+fn begin_records(home: &Path) -> Result<LedgerWriter<Step>, String> {
+    let failed = |error| tracing::warn!(error = chain(&error), "a begin record was not written");
+    let ledger = Ledger::open(home).map_err(|error| chain(&error))?;
+    LedgerWriter::start(ledger, failed).map_err(|error| error.to_string())
+}
+
+/// What stands in the place of a pair that is not kept: its name, and why.
+pub(super) fn unkept(settings: &PairSettings, why: &str) -> PairHandle {
+    let mut report = unseen(&settings.policy, &Durable::default());
+    report.state = PairState::NotKept;
+    report.detail = Some(format!("not kept: {why}"));
+    report.findings.clear();
+    report.guards.clear();
+    report.switchover_guards.clear();
+    PairHandle {
+        members: Both::from_fn(|side| settings.members[side].name.clone()),
+        requests: mpsc::channel(1).0,
+        sessions: mpsc::channel(1).0,
+        report: watch::channel(Arc::new(report)).1,
+    }
 }
 
 fn hooks(settings: &PairSettings) -> Hooks {

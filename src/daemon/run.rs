@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use super::clock;
 use super::journal::{Event, Line};
@@ -28,6 +30,9 @@ use crate::store::lock::InstanceLock;
 
 /// How long nft may take for one answer on the failover path before it is replaced.
 const NFT_LIMIT: Duration = Duration::from_millis(500);
+
+/// How long a pair that could not be kept is left alone.
+const TRIED_AGAIN: Duration = Duration::from_secs(30);
 
 /// Why the daemon ended or could not start.
 #[derive(Debug, thiserror::Error)]
@@ -49,12 +54,6 @@ enum RunError {
     /// Signals cannot be handled.
     #[error(transparent)]
     Signals(#[from] super::signals::SignalError),
-    /// nftables cannot be used.
-    #[error(transparent)]
-    Nft(#[from] crate::net::nft::NftError),
-    /// Addresses cannot be managed.
-    #[error(transparent)]
-    Addresses(#[from] crate::net::address::AddressError),
     /// A pair cannot be kept.
     #[error(transparent)]
     Keep(#[from] KeepError),
@@ -93,7 +92,12 @@ pub fn run(sources: &Sources, format: Option<LogFormat>) -> ExitCode {
             attempted: "start the runtime",
             source,
         })
-        .and_then(|runtime| runtime.block_on(daemon(sources, settings)));
+        .and_then(|runtime| {
+            let ended = runtime.block_on(daemon(sources, settings));
+            // What a disk still holds up is no reason to stay.
+            runtime.shutdown_background();
+            ended
+        });
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -111,8 +115,8 @@ async fn daemon(sources: &Sources, settings: Settings) -> Result<(), RunError> {
     let notify = Arc::new(Notify::from_env());
     let shared = Shared {
         state_dir: settings.daemon.state_dir.clone(),
-        nft: nft(&settings).await?,
-        addresses: addresses(&settings)?,
+        nft: None,
+        addresses: None,
         notify: notify.clone(),
         statuses: Arc::default(),
         refused: watch::Sender::new(None),
@@ -128,11 +132,12 @@ async fn daemon(sources: &Sources, settings: Settings) -> Result<(), RunError> {
 
     let mut daemon = Daemon {
         kept: BTreeMap::new(),
+        unkept: BTreeMap::new(),
         shared,
         pairs: pairs_tx,
         settings,
     };
-    daemon.keep_all()?;
+    daemon.begin().await?;
     notify.ready();
     say(
         Event::DaemonReady,
@@ -154,12 +159,16 @@ async fn daemon(sources: &Sources, settings: Settings) -> Result<(), RunError> {
                 let _ = reply.send(daemon.reload(sources).await);
                 notify.ready();
             }
+            () = sleep(TRIED_AGAIN), if !daemon.unkept.is_empty() => {
+                daemon.keep_all().await;
+                daemon.publish();
+            }
         }
     }
     notify.stopping();
     let text = "stopping: servers and roles stay as they are";
     say(Event::DaemonStopping, Severity::Info, text);
-    daemon.stop().await;
+    stop_all(daemon.kept).await;
     let _ = close.send(());
     let _ = serving.await;
     Ok(())
@@ -168,27 +177,61 @@ async fn daemon(sources: &Sources, settings: Settings) -> Result<(), RunError> {
 /// The pairs that are kept, and what they were told.
 struct Daemon {
     kept: BTreeMap<String, Kept>,
+    /// Pairs that cannot be kept, and why. They are tried again.
+    unkept: BTreeMap<String, KeepError>,
     shared: Shared,
     pairs: watch::Sender<Pairs>,
     settings: Settings,
 }
 
 impl Daemon {
-    fn keep_all(&mut self) -> Result<(), KeepError> {
-        for (name, pair) in &self.settings.pairs {
-            self.kept
-                .insert(name.clone(), keep::start(pair, &self.shared)?);
-        }
+    /// Keeps what can be kept; a daemon that could keep nothing is none.
+    async fn begin(&mut self) -> Result<(), RunError> {
+        self.keep_all().await;
         self.publish();
-        Ok(())
+        match self.unkept.pop_first() {
+            Some((_, error)) if self.kept.is_empty() => Err(error.into()),
+            Some((name, error)) => {
+                self.unkept.insert(name, error);
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Begins to keep each pair that is not kept. One that cannot be keeps none of the others from it.
+    async fn keep_all(&mut self) {
+        self.shared.tools(&self.settings).await;
+        for (name, pair) in &self.settings.pairs {
+            if self.kept.contains_key(name) {
+                continue;
+            }
+            match keep::start(pair, &self.shared) {
+                Ok(kept) => {
+                    self.unkept.remove(name);
+                    self.kept.insert(name.clone(), kept);
+                }
+                Err(error) => {
+                    let why = chain(&error);
+                    let before = self.unkept.insert(name.clone(), error);
+                    if before.is_none_or(|before| chain(&before) != why) {
+                        tracing::error!(pair = name, "this pair is not kept: {why}");
+                    }
+                }
+            }
+        }
     }
 
     fn publish(&self) {
-        let handles = self
+        let kept = self
             .kept
             .iter()
             .map(|(name, kept)| (name.clone(), kept.handle.clone()));
-        self.pairs.send_replace(handles.collect());
+        let unkept = self.unkept.iter().filter_map(|(name, why)| {
+            let settings = self.settings.pairs.get(name)?;
+            Some((name.clone(), keep::unkept(settings, &chain(why))))
+        });
+        self.pairs.send_replace(kept.chain(unkept).collect());
     }
 
     /// Reads the configuration again. A bad one changes nothing, and is said to everybody.
@@ -196,7 +239,7 @@ impl Daemon {
         let loaded = config::load(sources).map_err(|problems| problems.to_string());
         let result =
             match loaded.and_then(|settings| self.refuse_moves(&settings).map(|()| settings)) {
-                Ok(settings) => self.follow(settings).await,
+                Ok(settings) => Ok(self.follow(settings).await),
                 Err(why) => Err(why),
             };
         match &result {
@@ -220,6 +263,9 @@ impl Daemon {
         if new.daemon != self.settings.daemon {
             return Err("[daemon] cannot change while it runs; restart dualmasterd".into());
         }
+        if new.log != self.settings.log {
+            return Err("[log] cannot change while it runs; restart dualmasterd".into());
+        }
         for (name, kept) in &self.kept {
             let Some(pair) = new.pairs.get(name) else {
                 continue;
@@ -233,49 +279,44 @@ impl Daemon {
         Ok(())
     }
 
-    async fn follow(&mut self, new: Settings) -> Result<String, String> {
-        // What may fail comes first, so that a refusal changes nothing.
-        if self.shared.nft.is_none() {
-            self.shared.nft = nft(&new).await.map_err(|error| chain(&error))?;
-        }
-        if self.shared.addresses.is_none() {
-            self.shared.addresses = addresses(&new).map_err(|error| chain(&error))?;
-        }
-        let (mut begun, mut left) = (0, 0);
-        let gone: Vec<String> = self
-            .kept
-            .keys()
-            .filter(|name| !new.pairs.contains_key(*name))
-            .cloned()
-            .collect();
-        for name in gone {
-            if let Some(kept) = self.kept.remove(&name) {
-                kept.stop().await;
-                left += 1;
-            }
-        }
-        for (name, pair) in &new.pairs {
-            if let Some(kept) = self.kept.get_mut(name) {
-                kept.follow(pair);
-            } else {
-                let kept = keep::start(pair, &self.shared).map_err(|error| chain(&error))?;
-                self.kept.insert(name.clone(), kept);
-                begun += 1;
-            }
-        }
+    /// Goes over to a configuration that was found good.
+    async fn follow(&mut self, new: Settings) -> String {
         self.settings = new;
+        self.unkept.clear();
+        for (name, kept) in &mut self.kept {
+            if let Some(pair) = self.settings.pairs.get(name) {
+                kept.follow(pair);
+            }
+        }
+        let before = self.kept.len();
+        self.keep_all().await;
+        let begun = self.kept.len() - before;
+        let wanted = |name: &String| self.settings.pairs.contains_key(name);
+        let (stay, gone) = std::mem::take(&mut self.kept)
+            .into_iter()
+            .partition(|(name, _)| wanted(name));
+        self.kept = stay;
         self.publish();
-        Ok(format!(
+        let left = gone.len();
+        stop_all(gone).await;
+        let mut text = format!(
             "{} pairs kept, {begun} new, {left} left alone",
             self.kept.len()
-        ))
-    }
-
-    async fn stop(self) {
-        for (_, kept) in self.kept {
-            kept.stop().await;
+        );
+        for (name, why) in &self.unkept {
+            text.push_str(&format!("; pair `{name}` is not kept: {}", chain(why)));
         }
+        text
     }
+}
+
+/// Stops keeping these pairs, all at once.
+async fn stop_all(pairs: BTreeMap<String, Kept>) {
+    let mut stopping = JoinSet::new();
+    for kept in pairs.into_values() {
+        stopping.spawn(kept.stop());
+    }
+    while stopping.join_next().await.is_some() {}
 }
 
 fn folder(path: &std::path::Path) -> Result<(), RunError> {
@@ -289,23 +330,28 @@ fn say(event: Event, severity: Severity, text: impl Into<String>) {
     Line::of_daemon(event, severity, text).emit();
 }
 
-/// One `nft` serves all pairs; none is started where nobody has an endpoint.
-async fn nft(settings: &Settings) -> Result<Option<Arc<Nft>>, RunError> {
-    if settings.pairs.values().all(|pair| pair.endpoint.is_none()) {
-        return Ok(None);
+impl Shared {
+    /// Starts what a pair of these settings needs and none needed before: one `nft` serves all pairs, and
+    /// none is started where nobody has an endpoint. A pair that has to do without says so itself.
+    async fn tools(&mut self, settings: &Settings) {
+        let endpoints = || {
+            let pairs = settings.pairs.values();
+            pairs.filter_map(|pair| pair.endpoint.as_ref())
+        };
+        if self.nft.is_none() && endpoints().next().is_some() {
+            match Nft::start(NFT_LIMIT).await {
+                Ok(nft) => self.nft = Some(Arc::new(nft)),
+                Err(error) => tracing::error!("nftables cannot be used: {}", chain(&error)),
+            }
+        }
+        let wants_address = endpoints().any(|endpoint| endpoint.address.is_some());
+        if self.addresses.is_none() && wants_address {
+            match Addresses::start() {
+                Ok(addresses) => self.addresses = Some(Arc::new(addresses)),
+                Err(error) => tracing::error!("addresses cannot be managed: {}", chain(&error)),
+            }
+        }
     }
-    Ok(Some(Arc::new(Nft::start(NFT_LIMIT).await?)))
-}
-
-fn addresses(settings: &Settings) -> Result<Option<Arc<Addresses>>, RunError> {
-    let wanted = settings
-        .pairs
-        .values()
-        .filter_map(|pair| pair.endpoint.as_ref());
-    if wanted.filter(|endpoint| endpoint.address.is_some()).count() == 0 {
-        return Ok(None);
-    }
-    Ok(Some(Arc::new(Addresses::start()?)))
 }
 
 fn wall_ms() -> u64 {
@@ -314,3 +360,6 @@ fn wall_ms() -> u64 {
         .unwrap_or(Duration::ZERO);
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests;
