@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -50,6 +50,15 @@ pub(super) struct Shared {
     pub(super) refused: watch::Sender<Option<String>>,
 }
 
+impl Shared {
+    /// Nothing is told of this pair any more.
+    fn forget(&self, pair: &str) {
+        self.notify.forget(pair);
+        let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
+        statuses.remove(pair);
+    }
+}
+
 /// A pair that is kept.
 #[derive(Debug)]
 pub(super) struct Kept {
@@ -60,6 +69,7 @@ pub(super) struct Kept {
     actor: Actor,
     running: JoinHandle<()>,
     beside: Vec<JoinHandle<()>>,
+    shared: Shared,
 }
 
 /// Why a pair cannot be kept.
@@ -236,6 +246,7 @@ pub(super) fn start(settings: &PairSettings, shared: &Shared) -> Result<Kept, Ke
         actor,
         running: tokio::spawn(loop_of.run(inbox)),
         beside,
+        shared: shared.clone(),
     })
 }
 
@@ -295,6 +306,7 @@ impl Kept {
         for task in self.beside {
             task.abort();
         }
+        self.shared.forget(&self.settings.policy.pair);
     }
 }
 

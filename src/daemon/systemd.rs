@@ -1,7 +1,7 @@
 //! What the service manager is told. Nothing happens without `NOTIFY_SOCKET`.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use sd_notify::NotifyState;
@@ -15,10 +15,16 @@ pub struct Notify {
     on: bool,
     /// How often the watchdog must be fed at least.
     watchdog: Option<Duration>,
-    /// When it was fed last, in nanoseconds since boot.
-    fed: AtomicU64,
+    /// When it was fed last, and when the loop of each pair last turned.
+    turns: Mutex<Turns>,
     /// The last `STATUS=`, so that only a change is sent.
     status: Mutex<String>,
+}
+
+#[derive(Debug, Default)]
+struct Turns {
+    fed: Option<Timestamp>,
+    of: BTreeMap<String, Timestamp>,
 }
 
 impl Notify {
@@ -27,7 +33,7 @@ impl Notify {
         Self {
             on: std::env::var_os("NOTIFY_SOCKET").is_some(),
             watchdog: sd_notify::watchdog_enabled(),
-            fed: AtomicU64::new(0),
+            turns: Mutex::default(),
             status: Mutex::new(String::new()),
         }
     }
@@ -61,21 +67,33 @@ impl Notify {
         }
     }
 
-    /// The decision loop turned: feeds the watchdog, at most eight times in its period. Nothing else may
-    /// call this: the watchdog is to see a loop that hangs.
-    pub fn fed(&self, now: Timestamp) {
+    /// The decision loop of `pair` turned: feeds the watchdog, at most eight times in its period, while no
+    /// other pair's loop stands still. Nothing else may call this: the watchdog is to see a loop that hangs.
+    pub fn turned(&self, pair: &str, now: Timestamp) {
         let Some(period) = self.watchdog else { return };
-        let last = Timestamp::from_nanos(self.fed.load(Ordering::Relaxed));
-        if last == Timestamp::BOOT || now.since(last) >= period / 8 {
-            self.fed.store(now.as_nanos(), Ordering::Relaxed);
+        let Ok(mut turns) = self.turns.lock() else {
+            return;
+        };
+        turns.of.insert(pair.to_owned(), now);
+        let is_due = turns.fed.is_none_or(|fed| now.since(fed) >= period / 8);
+        let all_turn = turns.of.values().all(|at| now.since(*at) < period / 2);
+        if is_due && all_turn {
+            turns.fed = Some(now);
             self.send(&[NotifyState::Watchdog]);
         }
     }
 
-    /// The loop must turn at least this often, or the service manager kills the daemon: half of
+    /// The loop of `pair` has ended and is not waited for.
+    pub fn forget(&self, pair: &str) {
+        if let Ok(mut turns) = self.turns.lock() {
+            turns.of.remove(pair);
+        }
+    }
+
+    /// Each loop must turn at least this often, or the service manager kills the daemon: a quarter of
     /// `WATCHDOG_USEC`. `None` without a watchdog.
     pub fn turn_within(&self) -> Option<Duration> {
-        self.watchdog.map(|period| period / 2)
+        self.watchdog.map(|period| period / 4)
     }
 
     fn send(&self, states: &[NotifyState]) {
@@ -100,9 +118,14 @@ mod tests {
         notify.ready();
         notify.status("orders: serving");
         notify.status("orders: serving");
-        notify.fed(Timestamp::from_millis(1000));
-        notify.fed(Timestamp::from_millis(1001));
-        notify.fed(Timestamp::from_millis(2000));
+        notify.turned("orders", Timestamp::from_millis(1000));
+        notify.turned("orders", Timestamp::from_millis(1001));
+        notify.turned("other", Timestamp::from_millis(1002));
+        notify.turned("orders", Timestamp::from_millis(2000));
+        // The loop of the other pair stands still from here on.
+        notify.turned("orders", Timestamp::from_millis(4000));
+        notify.forget("other");
+        notify.turned("orders", Timestamp::from_millis(4001));
         notify.reloading();
         notify.stopping();
     }
@@ -134,19 +157,20 @@ mod tests {
             heard.push(String::from_utf8_lossy(&buffer[..length]).trim().to_owned());
         }
         assert_eq!(
-            heard[..4],
+            heard[..5],
             [
                 "READY=1",
                 "STATUS=orders: serving",
+                "WATCHDOG=1",
                 "WATCHDOG=1",
                 "WATCHDOG=1"
             ]
         );
         assert!(
-            heard[4].starts_with("RELOADING=1\nMONOTONIC_USEC="),
+            heard[5].starts_with("RELOADING=1\nMONOTONIC_USEC="),
             "{heard:?}"
         );
-        assert_eq!(heard[5..], ["STOPPING=1"]);
+        assert_eq!(heard[6..], ["STOPPING=1"]);
     }
 
     #[test]
@@ -154,11 +178,11 @@ mod tests {
         let notify = Notify {
             on: false,
             watchdog: None,
-            fed: AtomicU64::new(0),
+            turns: Mutex::default(),
             status: Mutex::default(),
         };
         notify.ready();
-        notify.fed(Timestamp::from_millis(1));
+        notify.turned("orders", Timestamp::from_millis(1));
         assert_eq!(notify.turn_within(), None);
     }
 }

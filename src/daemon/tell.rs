@@ -68,7 +68,7 @@ impl Teller {
 
     /// What changed with this decision.
     pub(super) fn decided(&mut self, policy: &Policy, facts: &Facts, decision: &Decision) {
-        self.notify.fed(facts.now);
+        self.notify.turned(&self.pair, facts.now);
         for line in self.journal.turn(policy, facts, decision) {
             line.emit();
         }
