@@ -13,6 +13,7 @@ use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 use tokio::process::Command;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use super::files;
@@ -34,8 +35,8 @@ use crate::runtime::process::{
 const PREPARE_WITHIN: Duration = Duration::from_secs(300);
 /// A started server that neither ends nor answers for this long is taken as recovering.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
-/// Lines of the server's log that go with a failure.
-const LAST_WORDS: usize = 12;
+/// A file or folder is written within this time, or its disk hangs.
+const FILES_WITHIN: Duration = Duration::from_secs(10);
 
 /// What is done to one member's files and process.
 #[derive(Debug)]
@@ -92,8 +93,12 @@ impl InstanceHands {
         Ok(Brought::Nothing)
     }
 
-    fn own_folder(&self, path: &Path, mode: u32) -> io::Result<()> {
-        files::folder(path, mode, Some(self.owner()))
+    async fn own_folder(&self, path: &Path, mode: u32) -> Result<(), ActionError> {
+        let (folder, owner) = (path.to_owned(), self.owner());
+        on_disk("make", path, move || {
+            files::folder(&folder, mode, Some(owner))
+        })
+        .await
     }
 
     /// The servers' account.
@@ -166,9 +171,11 @@ impl InstanceHands {
     }
 
     /// The files are those of this life only while nobody has started the server since.
-    fn refuse_other_life(&self, life: &Incarnation) -> Result<(), ActionError> {
+    async fn refuse_other_life(&self, life: &Incarnation) -> Result<(), ActionError> {
         let pid_file = &self.member.server.pid_file;
-        match adopt::names_another(pid_file, life) {
+        let (named, expected) = (pid_file.clone(), life.clone());
+        let names_another = move || Ok(adopt::names_another(&named, &expected));
+        match on_disk("read", pid_file, names_another).await? {
             None => Ok(()),
             Some(pid) => Err(ActionError::Refused(format!(
                 "{} names process {pid} and not {}: the server was started since",
@@ -191,19 +198,17 @@ impl InstanceHands {
     }
 
     /// A folder of the server's own for what is saved before something removes it.
-    fn saved(&self, name: &str) -> Result<PathBuf, ActionError> {
+    async fn saved(&self) -> Result<PathBuf, ActionError> {
         let folder = self.member.home.join("saved");
-        self.own_folder(&folder, 0o750)
-            .map_err(|error| failed("make", &folder, &error))?;
-        Ok(folder.join(name))
+        self.own_folder(&folder, 0o750).await?;
+        Ok(folder)
     }
 
     /// Starts the server, and waits until it answers at its socket or ends.
     pub async fn start(&self) -> Done {
         let member = &self.member;
         let server = &member.server;
-        self.own_folder(&member.run_dir, 0o755)
-            .map_err(|error| failed("make", &member.run_dir, &error))?;
+        self.own_folder(&member.run_dir, 0o755).await?;
         let command = ServerCommand {
             program: member.binary.clone(),
             args: self.arguments(),
@@ -212,14 +217,21 @@ impl InstanceHands {
             log: server.log.clone(),
             identity: self.identity(),
         };
-        let spawned =
-            process::spawn(&command).map_err(|error| ActionError::Failed(chain(&error)))?;
-        let mut ended = spawned.ended.clone();
-        let life = spawned.life.clone();
-        let _ = self.started.send(Spawned {
-            life: spawned.life,
-            ended: spawned.ended,
-        });
+        let started = self.started.clone();
+        let (cnf, copy) = (member.cnf.clone(), member.started_cnf());
+        let spawn = move || {
+            // What settings wait for a restart is told by this copy; a full disk stops no start.
+            let kept = std::fs::read(&cnf).and_then(|text| files::write(&copy, &text, 0o600, None));
+            if kept.is_err() {
+                let _ = std::fs::remove_file(&copy);
+            }
+            let spawned = process::spawn(&command).map_err(io::Error::other)?;
+            let (life, ended) = (spawned.life.clone(), spawned.ended.clone());
+            // Told from here: also where nobody waits any more for a start that a disk held up.
+            let _ = started.send(spawned);
+            Ok((life, ended))
+        };
+        let (life, mut ended) = on_disk("start", &member.binary, spawn).await?;
         let answers = async {
             while UnixStream::connect(&server.socket).await.is_err() {
                 sleep(Duration::from_millis(10)).await;
@@ -284,16 +296,18 @@ impl InstanceHands {
             relay_index: member.server.relay_index(),
             step,
         };
-        self.own_folder(&member.home, 0o750)
-            .map_err(|error| failed("make", &member.home, &error))?;
+        self.own_folder(&member.home, 0o750).await?;
         // One file for each kind of order: two may be under way.
         let file = member
             .home
             .join(format!("order.{}.json", order.step.name()));
         let text =
             serde_json::to_vec(&order).map_err(|error| ActionError::Failed(error.to_string()))?;
-        files::write(&file, &text, 0o600, Some(self.owner()))
-            .map_err(|error| failed("write", &file, &error))?;
+        let (to, owner) = (file.clone(), self.owner());
+        on_disk("write", &file, move || {
+            files::write(&to, &text, 0o600, Some(owner))
+        })
+        .await?;
         let reply = self.run_prepare(&order.name, &file).await?;
         match reply {
             Reply::Answer(answer) => Ok(*answer),
@@ -365,8 +379,20 @@ fn odd(answer: &Answer) -> ActionError {
     ActionError::Failed(format!("prepare answered another question: {answer:?}"))
 }
 
-fn failed(attempted: &str, path: &Path, error: &io::Error) -> ActionError {
-    ActionError::Failed(format!("cannot {attempted} {}: {error}", path.display()))
+/// Does what may wait for a disk in a thread of its own. One that a disk holds up for too long goes on by
+/// itself: each of these may be done twice.
+async fn on_disk<T: Send + 'static>(
+    attempted: &str,
+    path: &Path,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, ActionError> {
+    let failed =
+        |why: String| ActionError::Failed(format!("cannot {attempted} {}: {why}", path.display()));
+    match timeout(FILES_WITHIN, spawn_blocking(work)).await {
+        Ok(Ok(done)) => done.map_err(|error| failed(chain(&error))),
+        Ok(Err(lost)) => Err(failed(lost.to_string())),
+        Err(_) => Err(failed(format!("no answer after {FILES_WITHIN:?}"))),
+    }
 }
 
 /// An error with its causes, on one line.

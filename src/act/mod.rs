@@ -127,7 +127,7 @@ impl Actor {
 impl Hands {
     async fn perform(&self, step: &Step) -> Result<Brought, ActionError> {
         match &step.action {
-            Action::WriteFiles { side } => self.instances[*side].write_files(),
+            Action::WriteFiles { side } => self.instances[*side].write_files().await,
             Action::Initialise { side } => self.instances[*side].initialise().await,
             Action::Start { side, .. } => self.instances[*side].start().await,
             Action::Kill { side, life } => self.instances[*side].kill(life),

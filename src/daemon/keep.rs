@@ -25,6 +25,7 @@ use crate::control::desk::PairHandle;
 use crate::control::report::{PairReport, PairState};
 use crate::decide::render::{arguments, render};
 use crate::decide::{self, Watch};
+use crate::model::action::Step;
 use crate::model::facts::Facts;
 use crate::model::member::{Both, Side};
 use crate::model::memory::{Durable, Memory};
@@ -36,7 +37,7 @@ use crate::net::address::Addresses;
 use crate::net::nft::{Nft, Table};
 use crate::observe::{Publisher, endpoint};
 use crate::runtime::process::Spawned;
-use crate::store::ledger::Ledger;
+use crate::store::ledger::{Ledger, LedgerWriter};
 
 /// What all pairs share.
 #[derive(Debug, Clone)]
@@ -211,8 +212,8 @@ pub(super) fn start(settings: &PairSettings, shared: &Shared) -> Result<Kept, Ke
     )));
 
     let (report, report_rx) = watch::channel(Arc::new(unseen(&settings.policy, &durable)));
-    let ledger = Ledger::open(&settings.home)
-        .inspect_err(|error| tracing::warn!(%error, "no begin records are written"))
+    let ledger = begin_records(&settings.home)
+        .inspect_err(|error| tracing::warn!(error, "no begin records are written"))
         .ok();
     let teller = Teller::new(pair.clone(), ledger, report, shared);
     let loop_of = Pair::new(

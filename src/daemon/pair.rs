@@ -7,6 +7,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use super::absorb;
 use super::clock::{self, Alarm};
@@ -231,7 +233,11 @@ impl Pair {
             while !self.hear(&mut inbox).await {}
             while self.hear_more(&mut inbox) {}
         }
-        self.store.writer.finish();
+        let writer = self.store.writer;
+        let finished = spawn_blocking(move || writer.finish());
+        if timeout(super::STOP_WITHIN, finished).await.is_err() {
+            tracing::error!("the state file's disk does not answer");
+        }
     }
 
     /// Reads the time once for this round; a round that comes late voids what was missed meanwhile.

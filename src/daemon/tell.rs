@@ -16,7 +16,7 @@ use crate::decide::{self, Decision};
 use crate::model::action::Step;
 use crate::model::facts::Facts;
 use crate::model::policy::Policy;
-use crate::store::ledger::Ledger;
+use crate::store::ledger::LedgerWriter;
 
 /// The one line of each pair, for `STATUS=`.
 pub(super) type Statuses = Arc<Mutex<BTreeMap<String, String>>>;
@@ -26,7 +26,7 @@ pub(super) struct Teller {
     pair: String,
     journal: Journal,
     history: History,
-    ledger: Option<Ledger>,
+    ledger: Option<LedgerWriter<Step>>,
     report: watch::Sender<Arc<PairReport>>,
     notify: Arc<Notify>,
     statuses: Statuses,
@@ -35,7 +35,7 @@ pub(super) struct Teller {
 impl Teller {
     pub(super) fn new(
         pair: String,
-        ledger: Option<Ledger>,
+        ledger: Option<LedgerWriter<Step>>,
         report: watch::Sender<Arc<PairReport>>,
         shared: &Shared,
     ) -> Self {
@@ -50,10 +50,10 @@ impl Teller {
         }
     }
 
-    /// The begin record: written before the first effect, not synced.
+    /// The begin record: handed on before the first effect, not synced.
     pub(super) fn begun(&mut self, policy: &Policy, facts: &Facts, step: &Step) {
-        if let Some(Err(error)) = self.ledger.as_mut().map(|ledger| ledger.append(step)) {
-            tracing::warn!(%error, "the begin record was not written");
+        if let Some(ledger) = &self.ledger {
+            ledger.append(step.clone());
         }
         if let Some(line) = self.journal.begun(policy, step, facts.now) {
             line.emit();

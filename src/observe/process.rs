@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
 use super::{Publisher, Seen};
@@ -57,7 +58,7 @@ pub async fn run(
     };
     let mut absent_told = false;
     while !watcher.seen.is_closed() {
-        let found = watcher.find();
+        let found = watcher.find().await;
         let (life, own) = match found.clone().flatten() {
             Some(life) => (life, None),
             None => {
@@ -78,10 +79,15 @@ pub async fn run(
         absent_told = true;
         watcher.target.last_life = Some(life.clone());
         watcher.lives.send_replace(Some(life.clone()));
-        watcher.follow(life, own).await;
+        watcher.follow(life, own, &mut started).await;
         watcher.lives.send_replace(None);
     }
 }
+
+/// How a server ends that we started ourselves.
+type Own = Option<watch::Receiver<Option<Ended>>>;
+
+type Watching = JoinHandle<Result<(), proc::ProcError>>;
 
 struct Watcher {
     target: Target,
@@ -94,14 +100,18 @@ struct Watcher {
 
 impl Watcher {
     /// The server that runs now, if one does. `None`: that cannot be told, and so none is absent.
-    fn find(&mut self) -> Option<Option<Incarnation>> {
-        let found = adopt::adopt(Sought {
-            program: &self.target.program,
-            defaults_file: &self.target.defaults_file,
-            pid_file: Some(&self.target.pid_file),
-            user: self.target.user,
+    async fn find(&mut self) -> Option<Option<Incarnation>> {
+        let target = self.target.clone();
+        // A command line is read through its process's memory, which may be locked for long.
+        let search = spawn_blocking(move || {
+            adopt::adopt(Sought {
+                program: &target.program,
+                defaults_file: &target.defaults_file,
+                pid_file: Some(&target.pid_file),
+                user: target.user,
+            })
         });
-        match found {
+        match search.await.ok()? {
             Ok(found) => {
                 self.untold = None;
                 Some(found)
@@ -134,10 +144,22 @@ impl Watcher {
         let _ = self.seen.send(Seen::Process(self.target.side, fact));
     }
 
-    /// Publishes each change of one life until it is over.
-    async fn follow(&self, life: Incarnation, own: Option<watch::Receiver<Option<Ended>>>) {
-        let (steps, mut seen_steps) = mpsc::channel(8);
+    fn watch(&self, life: &Incarnation, own: Own) -> (Watching, mpsc::Receiver<ProcSeen>) {
+        let (steps, seen_steps) = mpsc::channel(8);
         let watching = tokio::spawn(death::watch(life.clone(), own, self.clock, steps));
+        (watching, seen_steps)
+    }
+
+    /// Publishes each change of one life until it is over. A search may find a server that we start before
+    /// `started` brings it: how it ends is then told from there on.
+    async fn follow(
+        &self,
+        life: Incarnation,
+        own: Own,
+        started: &mut mpsc::UnboundedReceiver<Spawned>,
+    ) {
+        let mut is_own = own.is_some();
+        let (mut watching, mut seen_steps) = self.watch(&life, own);
         let first = Instant::now() + (self.clock)().until_tick(SAMPLE_EVERY);
         let mut sample = interval_at(first, SAMPLE_EVERY);
         sample.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -146,6 +168,13 @@ impl Watcher {
         loop {
             tokio::select! {
                 biased;
+                Some(spawned) = started.recv(), if !is_own => {
+                    if spawned.life == life {
+                        is_own = true;
+                        watching.abort();
+                        (watching, seen_steps) = self.watch(&life, Some(spawned.ended));
+                    }
+                }
                 step = seen_steps.recv() => match step {
                     Some(step) => {
                         state = Some(ProcessState::from(step.state));

@@ -7,6 +7,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -155,6 +157,44 @@ impl Ledger {
     }
 }
 
+/// The thread that owns the history, so that a disk that hangs holds up nobody else.
+///
+/// Dropping it lets the thread write what waits and end by itself.
+#[derive(Debug)]
+pub struct LedgerWriter<T> {
+    records: mpsc::Sender<T>,
+}
+
+impl<T: Serialize + Send + 'static> LedgerWriter<T> {
+    /// Starts the thread, which owns `ledger` from here on and tells `failed` of what it cannot write.
+    ///
+    /// # Errors
+    /// The system refused a thread.
+    pub fn start(
+        mut ledger: Ledger,
+        failed: impl Fn(LedgerError) + Send + 'static,
+    ) -> io::Result<Self> {
+        let (records, waiting) = mpsc::channel();
+        let write_all = move || {
+            for record in waiting {
+                if let Err(error) = ledger.append(&record) {
+                    failed(error);
+                }
+            }
+        };
+        thread::Builder::new()
+            .name("ledger".to_owned())
+            .spawn(write_all)?;
+        Ok(Self { records })
+    }
+
+    /// Hands a record over. Returns at once.
+    pub fn append(&self, record: T) {
+        // The thread ends only after this sender is gone, so there is always somebody to receive.
+        let _ = self.records.send(record);
+    }
+}
+
 fn older(path: &Path) -> PathBuf {
     path.with_extension("jsonl.1")
 }
@@ -190,6 +230,35 @@ mod tests {
         assert_eq!(records(&ledger, 3), [7, 8, 9]);
         assert!(records(&ledger, 0).is_empty());
         assert_eq!(records(&ledger, 99).len(), 10);
+    }
+
+    #[test]
+    fn a_disk_that_hangs_holds_up_no_writer() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut ledger = Ledger::open(directory.path()).unwrap();
+        // A pipe that nobody reads takes 64 KB and then blocks its writer.
+        let (_reader, pipe) = io::pipe().unwrap();
+        ledger.file = File::from(std::os::fd::OwnedFd::from(pipe));
+        let writer = LedgerWriter::start(ledger, |_| ()).unwrap();
+        for _ in 0..100 {
+            writer.append("x".repeat(4096));
+        }
+    }
+
+    #[test]
+    fn what_is_handed_over_is_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let (failed, fails) = mpsc::channel();
+        let ledger = Ledger::open(directory.path()).unwrap();
+        let writer = LedgerWriter::start(ledger, move |_| failed.send(()).unwrap()).unwrap();
+        for number in 0..10u64 {
+            writer.append(number);
+        }
+        drop(writer);
+        // The thread drops its end of the channel when it ends.
+        assert!(fails.recv().is_err());
+        let ledger = Ledger::open(directory.path()).unwrap();
+        assert_eq!(records(&ledger, 2), [8, 9]);
     }
 
     #[test]
