@@ -51,25 +51,69 @@ pub struct RelayStart {
     pub gtid: Gtid,
 }
 
-/// Copies the relay logs, their index and the server's notes about them into `to`, which exists
-/// only when it is complete: a second run finds it and changes nothing.
+/// Copies the relay logs, their index and the server's notes about them into a folder of `into`, which
+/// exists only when it is complete. Its name tells the state that was copied, so that a second run finds
+/// it and changes nothing, and rows that came since are copied anew. Of such folders the newest
+/// [`COPIES_KEPT`] stay.
 ///
 /// # Errors
 /// [`RelayError`].
-pub fn copy_aside(index: &Path, datadir: &Path, to: &Path) -> Result<Vec<Copied>, RelayError> {
+pub fn copy_aside(index: &Path, datadir: &Path, into: &Path) -> Result<Vec<Copied>, RelayError> {
+    let files = files(index, datadir)?;
+    let to = into.join(name(&files)?);
     if !to.exists() {
         let part = to.with_added_extension("part");
         if part.exists() {
             fs::remove_dir_all(&part).map_err(failed("removing the unfinished", &part))?;
         }
         copy::make_folder(&part)?;
-        for file in files(index, datadir)? {
+        for file in files {
             copy::copy(&file, &part.join(file.file_name().unwrap_or_default()))?;
         }
         copy::sync_file(&part)?;
-        copy::rename(&part, to)?;
+        copy::rename(&part, &to)?;
+        prune(into)?;
     }
-    list(to)
+    list(&to)
+}
+
+/// As many copies are kept: each state that somebody may want back after the next link or two.
+pub const COPIES_KEPT: usize = 8;
+
+const COPY: &str = "relay-";
+
+/// Relay logs only grow, so their names and sizes tell their state.
+fn name(files: &[PathBuf]) -> Result<String, FsError> {
+    let mut hasher = crc32fast::Hasher::new();
+    let mut bytes = 0;
+    for file in files {
+        let size = fs::metadata(file)
+            .map_err(failed("looking at", file))?
+            .len();
+        hasher.update(file.as_os_str().as_encoded_bytes());
+        hasher.update(&size.to_le_bytes());
+        bytes += size;
+    }
+    Ok(format!("{COPY}{bytes}-{:08x}", hasher.finalize()))
+}
+
+/// Removes all but the newest copies; nothing else in the folder.
+fn prune(into: &Path) -> Result<(), FsError> {
+    let mut copies = Vec::new();
+    for entry in fs::read_dir(into).map_err(failed("listing", into))? {
+        let entry = entry.map_err(failed("listing", into))?;
+        if entry.file_name().to_string_lossy().starts_with(COPY) {
+            let made = entry.metadata().and_then(|folder| folder.modified());
+            let made = made.map_err(failed("looking at", &entry.path()))?;
+            copies.push((made, entry.path()));
+        }
+    }
+    copies.sort();
+    let old = copies.len().saturating_sub(COPIES_KEPT);
+    for (_, copy) in copies.into_iter().take(old) {
+        fs::remove_dir_all(&copy).map_err(failed("removing", &copy))?;
+    }
+    Ok(())
 }
 
 /// The relay logs with their index, and `master.info` and `relay-log.info` where the server keeps

@@ -209,8 +209,8 @@ pub fn carry_out(order: &Order) -> Result<Answer, PrepareError> {
                 changes: found.changes,
             })
         }
-        Step::CopyRelay { to } => {
-            let files = relay::copy_aside(&order.relay_index, datadir, to)?;
+        Step::CopyRelay { into } => {
+            let files = relay::copy_aside(&order.relay_index, datadir, into)?;
             Ok(Answer::RelayCopied { files })
         }
         Step::RelayStart { slave_pos } => {

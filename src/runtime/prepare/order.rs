@@ -15,7 +15,7 @@ use crate::model::gtid::GtidSet;
 use crate::model::server::Family;
 
 /// The version of [`Order`] and [`Reply`]; it rises with each change of their form.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// What is to be done to one server's datadir.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,8 +95,8 @@ pub enum Step {
     },
     /// Copy relay logs, their index and the server's notes about them.
     CopyRelay {
-        /// A folder that does not exist yet.
-        to: PathBuf,
+        /// The folder of all such copies; each state of the relay logs gets a folder of its own in it.
+        into: PathBuf,
     },
     /// Find where a MariaDB applier goes on in its relay logs.
     RelayStart {
