@@ -141,6 +141,13 @@ pub struct MemberSettings {
     pub root: Option<Login>,
 }
 
+impl MemberSettings {
+    /// A copy of its `my.cnf` as it was at the last start of its server.
+    pub fn started_cnf(&self) -> PathBuf {
+        self.cnf.with_extension("cnf.started")
+    }
+}
+
 /// An account of the operating system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {

@@ -9,7 +9,7 @@ use super::clock;
 use crate::act::instance::{InstanceHands, Rendered};
 use crate::config::{MemberSettings, PairSettings};
 use crate::decide::Watch;
-use crate::decide::render::{judge, render};
+use crate::decide::render::{judge, render, waiting};
 use crate::model::incarnation::Incarnation;
 use crate::model::member::Side;
 use crate::model::probe::Pace;
@@ -83,7 +83,10 @@ pub(super) fn observe_member(
     };
     tasks.push(tokio::spawn(instance::run(
         settings,
-        |on_disk, member| judge(on_disk, &render(&member.server)),
+        instance::Judge {
+            config: |on_disk, member| judge(on_disk, &render(&member.server)),
+            waiting,
+        },
         inspect,
         life,
         member.poke_instance,

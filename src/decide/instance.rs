@@ -92,6 +92,10 @@ fn files(turn: &mut Turn<'_>, side: Side, instance: &InstanceFact) -> bool {
             true
         }
     };
+    if turn.lives(side) && !instance.waits_for_restart.is_empty() {
+        let diff = instance.waits_for_restart.clone();
+        turn.find_at(side, Kind::RestartPending, diff);
+    }
     if let Some(why) = &instance.binary_error {
         turn.find_at(side, Kind::BinaryUnusable, why.clone());
         return false;

@@ -107,6 +107,13 @@ pub fn judge(on_disk: Option<&str>, rendered: &str) -> FileState {
     }
 }
 
+/// In what the settings of the file on disk differ from those that a server was started with: `-` lines
+/// were in force at its start, `+` lines will be at the next one.
+pub fn waiting(started: &str, on_disk: &str) -> String {
+    let settings = |text| str::split_once(text, "[mysqld]\n").map_or(text, |(_, rest)| rest);
+    diff::lines(settings(started), settings(on_disk))
+}
+
 /// The body still has the digest that we wrote over it.
 fn is_untouched(text: &str) -> bool {
     text.split_once(DIGEST)

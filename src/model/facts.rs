@@ -106,6 +106,9 @@ pub struct InstanceFact {
     pub datadir: Datadir,
     /// Its configuration file.
     pub config: FileState,
+    /// In what the file differs from the one that the running server was started with, as lines.
+    #[serde(default)]
+    pub waits_for_restart: String,
     /// Why the server binary cannot be run.
     pub binary_error: Option<String>,
     /// Who else listens at its port.

@@ -57,6 +57,7 @@ pub enum Kind {
     BinaryUnusable,
     PortTaken,
     ConfigEdited,
+    RestartPending,
     ServerDoesNotStart,
     LoginRefused,
     ActionFailed,
@@ -247,6 +248,11 @@ impl Kind {
                 Warning,
                 "the server's configuration file was edited by hand and is left alone",
                 "move the edit into the member's `[mysqld]` table and delete the file",
+            ),
+            Self::RestartPending => (
+                Warning,
+                "settings wait for the server's next start",
+                "end the reader's server: it is started again with them; for the writer, switch over first",
             ),
             Self::ServerDoesNotStart => (
                 Error,

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use nix::unistd::{AccessFlags, access};
 use tokio::sync::{Notify, watch};
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::{Publisher, Seen};
@@ -26,10 +27,20 @@ const EVERY: Duration = Duration::from_secs(2);
 /// Lines of the server's log that go with a failed start.
 const LAST_WORDS: usize = 12;
 
-/// Looks, publishes, and waits to be asked, until nobody listens.
+/// What is thought of a configuration file, which is not the observer's business.
+#[derive(Debug, Clone, Copy)]
+pub struct Judge {
+    /// Of what lies at its path.
+    pub config: fn(Option<&str>, &MemberSettings) -> FileState,
+    /// Of what it was at the server's start, and is now.
+    pub waiting: fn(&str, &str) -> String,
+}
+
+/// Looks, publishes, and waits to be asked, until nobody listens. A disk that hangs makes this fact old
+/// and nothing slow.
 pub async fn run<I, F>(
     member: MemberSettings,
-    judge_config: fn(Option<&str>, &MemberSettings) -> FileState,
+    judge: Judge,
     inspect_datadir: I,
     mut lives: watch::Receiver<Option<Incarnation>>,
     asked: Arc<Notify>,
@@ -46,14 +57,10 @@ pub async fn run<I, F>(
         } else {
             datadir(&member, inspect_datadir().await)
         };
-        let fact = InstanceFact {
-            at: clock(),
-            datadir,
-            config: config(&member, judge_config),
-            binary_error: binary_error(&member.binary),
-            port_taken_by: if alive { None } else { port_taken_by(&member) },
-            last_words: tail_log(&member.server.log, LAST_WORDS).unwrap_or_default(),
-            free_mb: free_mb(&member.server.datadir),
+        let whose = member.clone();
+        let Ok(fact) = spawn_blocking(move || look(&whose, judge, alive, datadir, clock)).await
+        else {
+            return;
         };
         if seen.send(Seen::Instance(member.side, fact)).is_err() {
             return;
@@ -63,6 +70,35 @@ pub async fn run<I, F>(
             Ok(()) = lives.changed() => {}
             () = sleep(EVERY) => {}
         }
+    }
+}
+
+fn look(
+    member: &MemberSettings,
+    judge: Judge,
+    alive: bool,
+    datadir: Datadir,
+    clock: fn() -> Timestamp,
+) -> InstanceFact {
+    InstanceFact {
+        at: clock(),
+        datadir,
+        config: config(member, judge.config),
+        waits_for_restart: waits_for_restart(member, judge.waiting),
+        binary_error: binary_error(&member.binary),
+        port_taken_by: if alive { None } else { port_taken_by(member) },
+        last_words: tail_log(&member.server.log, LAST_WORDS).unwrap_or_default(),
+        free_mb: free_mb(&member.server.datadir),
+    }
+}
+
+/// Nothing where either file cannot be read: a server that an earlier version started left no copy.
+fn waits_for_restart(member: &MemberSettings, waiting: fn(&str, &str) -> String) -> String {
+    let started = fs::read_to_string(member.started_cnf());
+    let on_disk = fs::read_to_string(&member.cnf);
+    match (started, on_disk) {
+        (Ok(started), Ok(on_disk)) => waiting(&started, &on_disk),
+        (Err(_), _) | (_, Err(_)) => String::new(),
     }
 }
 

@@ -124,6 +124,7 @@ fn member(family: Family, side: Side) -> MemberFacts {
             binary_error: None,
             port_taken_by: None,
             last_words: Vec::new(),
+            waits_for_restart: String::new(),
             free_mb: 50_000,
         }),
         process: Some(ProcessFact {

@@ -85,3 +85,13 @@ fn a_difference_keeps_the_common_lines() {
     assert_eq!(diff::lines("a\nb\nc\n", "a\nx\nc\nd\n"), "- b\n+ x\n+ d\n");
     assert_eq!(diff::lines("a\nb\n", "b\n"), "- a\n");
 }
+
+#[test]
+fn what_waits_for_a_restart_is_told_setting_by_setting() {
+    let started = render(&file(Family::Mariadb));
+    let mut newer = file(Family::Mariadb);
+    newer.own.insert("max_connections".into(), "99".into());
+    let on_disk = render(&newer);
+    assert_eq!(waiting(&started, &on_disk), "+ max_connections = 99\n");
+    assert_eq!(waiting(&on_disk, &on_disk), "");
+}

@@ -63,6 +63,7 @@ impl World {
             binary_error: None,
             port_taken_by: None,
             last_words: Vec::new(),
+            waits_for_restart: String::new(),
             free_mb: 50_000,
         };
         if let Some(daemon) = &mut self.daemon {
