@@ -23,7 +23,6 @@ use crate::model::action::{ActionError, Brought, Removed};
 use crate::model::gtid::GtidSet;
 use crate::model::incarnation::Incarnation;
 use crate::runtime::adopt;
-use crate::runtime::log::tail_log;
 use crate::runtime::prepare::{
     self, Answer, Binaries, FailureKind, Marker, Order, Reply, Step as PrepareStep,
 };
@@ -150,8 +149,9 @@ impl InstanceHands {
 
     /// Saves and cuts off the tail beyond `known`.
     pub async fn cut(&self, life: &Incarnation, known: &GtidSet) -> Done {
-        self.refuse_other_life(life)?;
-        let save_to = self.saved(&format!("tail-{}-{}", life.pid, life.started))?;
+        self.refuse_other_life(life).await?;
+        let name = format!("tail-{}-{}", life.pid, life.started);
+        let save_to = self.saved().await?.join(name);
         let step = PrepareStep::Cut {
             known: known.clone(),
             save_to,
@@ -185,15 +185,10 @@ impl InstanceHands {
         }
     }
 
-    /// Copies the relay logs aside, once for each state of their index.
+    /// Copies the relay logs aside, once for each state of them.
     pub async fn save_relay(&self) -> Done {
-        let seconds = std::fs::metadata(self.member.server.relay_index())
-            .and_then(|index| index.modified())
-            .ok()
-            .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok())
-            .map_or(0, |since| since.as_secs());
-        let to = self.saved(&format!("relay-{seconds}"))?;
-        self.prepare(PrepareStep::CopyRelay { to }).await?;
+        let into = self.saved().await?;
+        self.prepare(PrepareStep::CopyRelay { into }).await?;
         Ok(Brought::Nothing)
     }
 
@@ -240,8 +235,8 @@ impl InstanceHands {
         tokio::select! {
             Ok(how) = ended.wait_for(Option::is_some) => {
                 let how = *how;
-                let words = tail_log(&server.log, LAST_WORDS).unwrap_or_default().join("\n");
-                Err(ActionError::Failed(format!("the server {} ended at its start ({how:?}):\n{words}", life.pid)))
+                // Its last words are looked at with its files.
+                Err(ActionError::Failed(format!("the server {} ended at its start ({how:?})", life.pid)))
             }
             _ = timeout(ANSWERS_WITHIN, answers) => Ok(Brought::Nothing),
         }

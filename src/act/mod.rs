@@ -105,7 +105,14 @@ impl Actor {
         tokio::spawn(async move {
             let begun = clock();
             let result = if step.epoch == epoch.load(Ordering::Relaxed) {
-                hands.perform(&step).await
+                // In a task of its own, so that one that panics ends as well.
+                let performed = step.clone();
+                let work = tokio::spawn(async move { hands.perform(&performed).await });
+                work.await.unwrap_or_else(|lost| {
+                    Err(ActionError::Failed(format!(
+                        "it ended without an answer: {lost}"
+                    )))
+                })
             } else {
                 Err(ActionError::Stale)
             };
