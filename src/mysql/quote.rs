@@ -1,6 +1,6 @@
 //! Names and texts inside statements.
 //!
-//! Sessions run with a `sql_mode` in which a backslash escapes, see [`super::session`].
+//! Sessions run with a `sql_mode` in which a backslash escapes, see [`super::target`].
 
 /// An identifier in backquotes.
 pub fn quote_ident(name: &str) -> String {

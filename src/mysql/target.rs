@@ -105,6 +105,9 @@ pub enum Door {
     Tls,
 }
 
+/// Our texts are quoted for a mode in which a backslash escapes; the server's own may be another.
+const SQL_MODE: &str = "SET SESSION sql_mode='STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'";
+
 impl ServerTarget {
     /// The same accounts at another address: the endpoint's.
     pub fn at(&self, address: SocketAddr) -> Self {
@@ -128,6 +131,7 @@ impl ServerTarget {
             .max_allowed_packet(Some(64 << 20))
             .wait_timeout(Some(28_800))
             .stmt_cache_size(0)
+            .init(vec![SQL_MODE])
             .connect_attribute("program_name", "dualmasterd");
         let front = |opts: OptsBuilder| opts.ip_or_hostname(&self.host).tcp_port(self.port);
         Some(match (door, &self.socket, &self.admin, &self.tls) {

@@ -27,7 +27,9 @@ use dualmasterd::model::member::Side;
 use dualmasterd::model::probe::Pace;
 use dualmasterd::model::probe::ProbeFact;
 use dualmasterd::mysql::accounts::prove_replication;
+use dualmasterd::mysql::cells::nth;
 use dualmasterd::mysql::look::Looker;
+use dualmasterd::mysql::quote::quote_str;
 use dualmasterd::observe::observer::Observer;
 use dualmasterd::observe::probes::{WriterProbe, spawn_prober};
 use dualmasterd::observe::server::{Steering, spawn_looker};
@@ -98,6 +100,20 @@ async fn all(family: Family, port: u16) {
     half_a_transaction(&mut pair).await;
 }
 
+/// A server's mode in which a backslash is a letter changes none of our texts.
+async fn quoting(server: &Server) {
+    let mode = server.value("SELECT @@global.sql_mode").await.unwrap();
+    let mut root = server.root().await;
+    let set = "SET GLOBAL sql_mode='NO_BACKSLASH_ESCAPES,ANSI_QUOTES'";
+    root.run(set, LIMIT).await.unwrap();
+    let text = r"a\b\\c'd";
+    let sql = format!("SELECT {} AS said", quote_str(text));
+    let rows = server.root().await.rows(&sql, LIMIT).await.unwrap();
+    assert_eq!(nth(&rows[0], 0).unwrap(), text);
+    let back = format!("SET GLOBAL sql_mode={}", quote_str(&mode));
+    root.run(&back, LIMIT).await.unwrap();
+}
+
 fn step(name: &str) {
     eprintln!("-- {name}");
 }
@@ -140,6 +156,7 @@ async fn accounts(pair: &Pair) {
             .await
             .unwrap();
     }
+    quoting(&pair.a).await;
     // A lost password is repaired; without root everything must be there.
     pair.a
         .sql("SET SESSION sql_log_bin=0; SET GLOBAL read_only=0")
