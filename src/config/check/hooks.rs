@@ -5,6 +5,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::unistd::geteuid;
+
 use super::{Check, paths};
 use crate::config::code::Code;
 use crate::config::file;
@@ -55,7 +57,12 @@ fn executable(check: &mut Check<'_>, at: &[&str], path: &Path) {
         Err(error) => format!("cannot be executed: {error}"),
         Ok(kind) if !kind.is_file() => "is not a file".to_owned(),
         Ok(kind) if kind.mode() & 0o111 == 0 => "is not executable".to_owned(),
-        Ok(kind) if kind.mode() & 0o002 != 0 => "can be changed by everybody".to_owned(),
+        Ok(kind) if kind.mode() & 0o022 != 0 => {
+            "can be changed by others than its owner".to_owned()
+        }
+        Ok(kind) if ![0, geteuid().as_raw()].contains(&kind.uid()) => {
+            format!("belongs to user {}, who can change it", kind.uid())
+        }
         Ok(_) => return,
     };
     let what = format!("the hook `{}` {wrong}", path.display());

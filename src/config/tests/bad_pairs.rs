@@ -230,6 +230,7 @@ fn hooks_can_be_executed_and_gates_closed() {
     for (mode, code) in [
         (0o644, Some(Code::BadHook)),
         (0o777, Some(Code::BadHook)),
+        (0o775, Some(Code::BadHook)),
         (0o755, None),
     ] {
         let path = etc.mode("hook", mode);
