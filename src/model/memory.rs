@@ -104,7 +104,7 @@ impl Durable {
 }
 
 /// Which server a side is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Identity {
     /// Its name in the configuration.
     pub name: String,

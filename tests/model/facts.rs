@@ -56,6 +56,7 @@ impl State {
                 binary_error: None,
                 port_taken_by: None,
                 last_words: Vec::new(),
+                waits_for_restart: String::new(),
                 free_mb: 100_000,
             }),
             process: seen.process.as_ref().map(process),
@@ -196,6 +197,7 @@ impl Look {
             server_id: server_id(side),
             uuid: (family == Family::Mysql).then(|| uuid(side).to_string()),
             writable: self.writable,
+            admins_write: false,
             executed: set(family, &self.executed),
             semi_sync: SemiSync {
                 available: true,

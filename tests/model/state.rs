@@ -407,10 +407,11 @@ fn scrub(memory: &mut Memory) {
             promotion.op = OpId(0);
             promotion.why.clear();
         }
-        Machine::Holding { why, .. } => match why {
-            Why::WriterDoesNotStart { reason } => reason.clear(),
-            _ => {}
-        },
+        Machine::Holding { why, .. } => {
+            if let Why::WriterDoesNotStart { reason } = why {
+                reason.clear();
+            }
+        }
         Machine::Settling { .. } | Machine::Serving | Machine::Paused => {}
     }
 }

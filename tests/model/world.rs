@@ -165,7 +165,7 @@ impl World {
                 let newest = source.log.last().filter(|txn| open && replica.has(**txn));
                 let asked = newest.or(replica.relay.last()).or(replica.log.last());
                 asked.is_some_and(|asked| {
-                    !source.log.contains(asked) && !(asked.origin == to && source.has(*asked))
+                    !(source.log.contains(asked) || asked.origin == to && source.has(*asked))
                 })
             }
         }
