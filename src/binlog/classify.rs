@@ -3,7 +3,7 @@
 use super::ghost::{self, GhostTransaction};
 use super::index::Index;
 use super::walk::{Ending, FileError, Walk};
-use crate::model::gtid::GtidSet;
+use crate::model::gtid::{GtidSet, Origin};
 
 /// As many changes are told in words.
 const TOLD: usize = 20;
@@ -26,12 +26,16 @@ pub struct Classified {
 }
 
 /// Looks for `wanted` in the log, newest file first, as far back as one of them may stand. What is not
-/// found there, or not whole, is not called harmless. The server may be running.
+/// found there, or not whole, is not called harmless, but for numbers that MariaDB's servers count in common:
+/// where this one's last is found, an earlier one that its whole log lacks is the other server's. The server
+/// may be running.
 ///
 /// # Errors
 /// [`FileError`].
 pub fn classify(index: &Index, wanted: &GtidSet) -> Result<Classified, FileError> {
     let mut found = Classified::default();
+    let mut others = GtidSet::new();
+    let mut whole = false;
     for file in index.files.iter().rev() {
         let wrong = |source| FileError {
             path: file.path.clone(),
@@ -52,14 +56,38 @@ pub fn classify(index: &Index, wanted: &GtidSet) -> Result<Classified, FileError
         }
         let mut events = walk.into_events();
         for transaction in changing {
+            others.insert(transaction.gtid.clone());
             let ghost = ghost::describe(&mut events, &file.name(), &transaction).map_err(wrong)?;
             tell(&mut found.changes, &ghost);
         }
         if wanted.subtract(&earlier) == *wanted {
+            whole = true;
             break;
         }
     }
+    if whole {
+        let numbers = not_its_own(wanted, &found.harmless, &others);
+        found.harmless = found.harmless.union(&numbers);
+    }
     Ok(found)
+}
+
+/// What MariaDB's state counts to a server though another one made it: its last number stands for all
+/// before it, and the numbers of a domain rise through both servers.
+fn not_its_own(wanted: &GtidSet, harmless: &GtidSet, changing: &GtidSet) -> GtidSet {
+    let seen = harmless.union(changing);
+    let mut numbers = GtidSet::new();
+    for (origin, asked) in wanted.iter() {
+        let shared = matches!(origin, Origin::Mariadb { .. });
+        let (Some(first), Some(last)) = (asked.iter().next(), seen.last_of(origin)) else {
+            continue;
+        };
+        if shared && first.0 < last {
+            numbers.insert_range(origin.clone(), first.0, last);
+        }
+    }
+    let asked = numbers.subtract(&numbers.subtract(wanted));
+    asked.subtract(&seen)
 }
 
 fn is_harmless(ending: &Ending) -> bool {
@@ -128,6 +156,20 @@ mod tests {
                 "1 row of test.t"
             ]
         );
+    }
+
+    #[test]
+    fn a_number_that_the_other_server_made_is_no_change_of_this_one() {
+        let mut log = Log::new(true, 0).gtid_list("0-1-3");
+        statement(&mut log, 5, "FLUSH TABLES");
+        let datadir = Datadir::of(&[&log]);
+        let wanted = GtidSet::parse_mariadb("0-1-5").unwrap();
+        let wanted = wanted.subtract(&GtidSet::parse_mariadb("0-1-3").unwrap());
+        let found = classify(&datadir.index(), &wanted).unwrap();
+        assert_eq!(found.harmless, wanted);
+        let more = wanted.union(&GtidSet::parse_mariadb("0-1-6").unwrap());
+        let found = classify(&datadir.index(), &more).unwrap();
+        assert!(!found.harmless.contains(&more), "6 was not found");
     }
 
     #[test]
