@@ -134,8 +134,10 @@ fn start(
     }
     let next = turn.memory.starts[side].next();
     let in_vain = turn.memory.starts[side].in_vain;
-    if in_vain > 0 && !turn.work(Some(side)).runs(ActionKind::Start) {
-        let words = instance.last_words.join("\n");
+    let ended = turn.work(Some(side)).ended_at(ActionKind::Start);
+    if in_vain > 0
+        && let Some(words) = words_since(instance, ended)
+    {
         let detail = format!("{in_vain} starts without an answer\n{words}");
         turn.find_at(side, Kind::ServerDoesNotStart, detail.trim_end());
     }
@@ -178,13 +180,21 @@ fn failed(turn: &mut Turn<'_>, side: Side, kind: ActionKind, instance: &Instance
         error @ (ActionError::Failed(_) | ActionError::Denied(_) | ActionError::Refused(_)),
     ) = &ended.result
     {
-        let words = instance.last_words.join("\n");
+        let Some(words) = words_since(instance, Some(ended.at)) else {
+            return;
+        };
         turn.find_at(
             side,
             Kind::ServerDoesNotStart,
             format!("{error}\n{words}").trim_end().to_owned(),
         );
     }
+}
+
+/// The server's last words, where its files were looked at since: older ones are those of an earlier life.
+fn words_since(instance: &InstanceFact, since: Option<Timestamp>) -> Option<String> {
+    let looked = since.is_none_or(|since| instance.at >= since);
+    looked.then(|| instance.last_words.join("\n"))
 }
 
 /// What we made at a server is not there yet, or somebody changed it.
