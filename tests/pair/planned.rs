@@ -101,7 +101,7 @@ pub(super) async fn switchover_against_an_open_transaction(host: &mut Host) {
 /// MariaDB's reader stops at the writer's next transaction all the same: both have one number.
 pub(super) async fn flush_on_the_reader(host: &mut Host) {
     host.until_healthy(LONG).await;
-    let (_, reader) = host.roles().await;
+    let (writer, reader) = host.roles().await;
     host.as_root(&reader, &["FLUSH TABLES"]).await;
     match host.setup.family {
         Family::Mysql => {
@@ -123,7 +123,7 @@ pub(super) async fn flush_on_the_reader(host: &mut Host) {
                     && !report.findings.iter().any(|finding| own(&finding))
             })
             .await;
-            forget_own(host, &reader).await;
+            forget_own(host, &reader, &writer).await;
         }
     }
     host.until_healthy(LONG).await;
@@ -134,22 +134,25 @@ fn named(finding: &FindingReport, kind: &str, detail: &str) -> bool {
 }
 
 /// Takes the reader's own transactions out of MariaDB's history.
-async fn forget_own(host: &Host, reader: &str) {
-    let mut root = host.root(reader).await;
-    let state: Option<String> = root
-        .query_first("SELECT @@gtid_binlog_state")
-        .await
-        .expect("its state");
+async fn forget_own(host: &Host, reader: &str, writer: &str) {
     let own = format!("-{}-", server_id(reader));
-    let state = state.unwrap_or_default();
-    let kept: Vec<_> = state
-        .split(',')
-        .filter(|gtid| !gtid.contains(&own))
-        .collect();
+    let newest = state(host, reader).await;
+    let newest = newest.split(',').filter(|gtid| !gtid.contains(&own));
+    // Its own of the time when it was the writer are the writer's as well.
+    let shared = state(host, writer).await;
+    let shared = shared.split(',').filter(|gtid| gtid.contains(&own));
+    let kept: Vec<_> = shared.chain(newest).collect();
     let set = format!("SET GLOBAL gtid_binlog_state='{}'", kept.join(","));
+    let mut root = host.root(reader).await;
     for statement in ["RESET MASTER", &set] {
         sql::run(&mut root, statement, LONG).await.expect(statement);
     }
+}
+
+async fn state(host: &Host, member: &str) -> String {
+    let mut root = host.root(member).await;
+    let state = root.query_first("SELECT @@gtid_binlog_state").await;
+    state.expect("its state").unwrap_or_default()
 }
 
 /// A write on the reader never reaches the writer, and never becomes the truth by a role change.
