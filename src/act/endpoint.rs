@@ -13,6 +13,7 @@ use crate::model::action::{ActionError, Brought};
 use crate::model::member::{Both, Side};
 use crate::net::address::{Addresses, Cidr};
 use crate::net::announce;
+use crate::net::claim::Claim;
 use crate::net::nft::{Nft, NftError, Rules, Table};
 
 /// Announcements may be lost or believed late, so they are repeated at these distances, then every minute.
@@ -22,6 +23,7 @@ const ANNOUNCE_EVERY: Duration = Duration::from_secs(60);
 /// What is done to one pair's endpoint.
 #[derive(Debug)]
 pub struct EndpointHands {
+    _claim: Claim,
     nft: Arc<Nft>,
     addresses: Option<Arc<Addresses>>,
     table: Table,
@@ -33,6 +35,7 @@ pub struct EndpointHands {
 impl EndpointHands {
     /// The hands for an endpoint that leads to `members`.
     pub fn new(
+        claim: Claim,
         nft: Arc<Nft>,
         addresses: Option<Arc<Addresses>>,
         table: Table,
@@ -40,6 +43,7 @@ impl EndpointHands {
         members: Both<SocketAddr>,
     ) -> Self {
         Self {
+            _claim: claim,
             nft,
             addresses,
             table,

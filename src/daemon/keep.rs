@@ -34,6 +34,7 @@ use crate::mysql::secrets::{Secrets, client_file};
 use crate::mysql::target::{LinkTls, Peer};
 use crate::mysql::{Account, ServerTarget, Session};
 use crate::net::address::Addresses;
+use crate::net::claim::{Claim, ClaimError};
 use crate::net::nft::{Nft, Table};
 use crate::observe::{Publisher, endpoint};
 use crate::runtime::process::Spawned;
@@ -108,6 +109,14 @@ pub(super) enum KeepError {
     Nft {
         /// The pair.
         pair: String,
+    },
+    /// Somebody else leads an endpoint of its name.
+    #[error("pair `{pair}` has an endpoint, and {source}")]
+    Claim {
+        /// The pair.
+        pair: String,
+        /// Why.
+        source: ClaimError,
     },
     /// Its endpoint has an address of its own.
     #[error("pair `{pair}` has an address, and the host's addresses cannot be managed")]
@@ -382,6 +391,10 @@ fn lead(
     seen: &Publisher,
 ) -> Result<(EndpointHands, JoinHandle<()>), KeepError> {
     let pair = settings.policy.pair.clone();
+    let claim = Claim::take(&pair).map_err(|source| KeepError::Claim {
+        pair: pair.clone(),
+        source,
+    })?;
     let table = Table::of_pair(&pair).map_err(|_| KeepError::Nft { pair: pair.clone() })?;
     let nft = shared
         .nft
@@ -422,6 +435,7 @@ fn lead(
         seen.clone(),
     ));
     let hands = EndpointHands::new(
+        claim,
         nft,
         shared.addresses.clone(),
         table,

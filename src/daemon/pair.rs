@@ -153,7 +153,7 @@ pub(super) fn open_state(pair: &str, file: &Path) -> Result<(Slots, Durable), Pa
         pair: pair.to_owned(),
         source,
     })?;
-    let durable = match payload {
+    let mut durable: Durable = match payload {
         Some(payload) => {
             serde_json::from_slice(&payload).map_err(|source| PairError::Understand {
                 pair: pair.to_owned(),
@@ -163,6 +163,16 @@ pub(super) fn open_state(pair: &str, file: &Path) -> Result<(Slots, Durable), Pa
         }
         None => Durable::default(),
     };
+    if slots.may_be_old()
+        && let Some(register) = &mut durable.register
+        && register.in_sync.take().is_some()
+    {
+        tracing::warn!(
+            pair,
+            file = %file.display(),
+            "one half of the state file is damaged: the reader has to prove anew that it has everything"
+        );
+    }
     Ok((slots, durable))
 }
 

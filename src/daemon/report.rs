@@ -159,7 +159,11 @@ fn member(
         Some(_) => Role::Reader,
         None => Role::Unknown,
     };
-    let answers = seen.server.as_ref().filter(|_| seen.server_error.is_none());
+    let lives = process.is_some_and(ProcessFact::lives);
+    let answers = seen
+        .server
+        .as_ref()
+        .filter(|_| lives && seen.server_error.is_none());
     let reads = answers.filter(|_| role == Role::Reader);
     let holds = &memory.durable.holds[side];
     let quarantined = memory.durable.quarantine[side].is_some();

@@ -24,6 +24,11 @@ use super::{
 /// How long the pair must have been healthy before a failing disk moves the writer.
 const HEALTHY_FOR: Duration = Duration::from_secs(5);
 
+/// As often an action fails in a row before that is a finding.
+const FAILURES: u32 = 3;
+/// One that failed so long ago is no longer tried; the longest wait between two tries is half of it.
+const STILL_FAILS: Duration = Duration::from_secs(60);
+
 /// An operation waits this long for the endpoint once the register has moved.
 const ENDPOINT_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -44,7 +49,32 @@ pub(super) fn steps(turn: &mut Turn<'_>) -> bool {
         turn.find(Finding::of_pair(Kind::StoreFails, error.clone()));
     }
     hooks::steps(turn);
+    name_failures(turn);
     stop_cleanly(turn)
+}
+
+/// What fails again and again is named, with the last reason. A start and a set-up have findings of their own.
+fn name_failures(turn: &mut Turn<'_>) {
+    let own = [
+        ActionKind::Start,
+        ActionKind::Initialise,
+        ActionKind::Bootstrap,
+        ActionKind::Hook,
+    ];
+    for side in Side::BOTH {
+        for (kind, outcome) in &turn.work(Some(side)).ended {
+            let recent = turn.now().since(outcome.at) < STILL_FAILS;
+            let Err(error) = &outcome.result else {
+                continue;
+            };
+            if outcome.failures >= FAILURES && recent && !own.contains(kind) {
+                let times = outcome.failures;
+                let detail = format!("{kind:?} failed {times} times: {error}");
+                turn.find_at(side, Kind::ActionFailed, detail);
+                turn.wake(outcome.at + STILL_FAILS);
+            }
+        }
+    }
 }
 
 fn settling(turn: &mut Turn<'_>, since: Timestamp) {

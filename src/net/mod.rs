@@ -5,6 +5,7 @@
 
 pub mod address;
 pub mod announce;
+pub mod claim;
 mod netlink;
 pub mod nft;
 pub mod sockets;

@@ -113,6 +113,7 @@ pub struct Slots {
     current: usize,
     /// The highest sequence ever tried: a failed write may have reached the disk all the same.
     sequence: u64,
+    may_be_old: bool,
 }
 
 impl Slots {
@@ -139,6 +140,9 @@ impl Slots {
                 });
             }
         }
+        let is_faulty =
+            |read: &Read| matches!(read, Read::Fault(fault) if *fault != SlotFault::Blank);
+        let may_be_old = is_faulty(&first) || is_faulty(&second);
         let (current, slot) = match (first, second) {
             (Read::Valid(a), Read::Valid(b)) if b.sequence > a.sequence => (1, b),
             (Read::Valid(a), _) => (0, a),
@@ -157,8 +161,15 @@ impl Slots {
             file,
             current,
             sequence: slot.sequence,
+            may_be_old,
         };
         Ok((slots, (slot.sequence > 0).then_some(slot.payload)))
+    }
+
+    /// The other slot was torn or damaged when the file was opened: what it held may have been newer than
+    /// what was returned.
+    pub fn may_be_old(&self) -> bool {
+        self.may_be_old
     }
 
     /// Stores a payload durably: when this returns `Ok`, every later [`Slots::open`] finds it.

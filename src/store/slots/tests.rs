@@ -54,13 +54,16 @@ fn a_slot_torn_at_any_place_falls_back_to_the_other() {
     for at in (0..8).chain(12..28).chain(32..40) {
         fs::write(&path, &whole).unwrap();
         damage(&path, newest + at, &[!whole[newest + at]]);
-        assert_eq!(open(&path).1, Some(b"old but whole".to_vec()), "byte {at}");
+        let (slots, payload) = open(&path);
+        assert_eq!(payload, Some(b"old but whole".to_vec()), "byte {at}");
+        assert!(slots.may_be_old(), "byte {at}");
     }
     fs::write(&path, &whole).unwrap();
     damage(&path, newest, &[0; SLOT_BYTES]);
     let (mut slots, payload) = open(&path);
     assert_eq!(payload, Some(b"old but whole".to_vec()));
     slots.store(b"after").unwrap();
+    assert!(!open(&path).0.may_be_old());
     assert_eq!(open(&path).1, Some(b"after".to_vec()));
 }
 
