@@ -26,6 +26,10 @@ const STOPPED: Duration = Duration::from_secs(6);
 /// What was received may take this long to be applied before a link is pointed anew.
 const DRAINED: Duration = Duration::from_secs(3);
 
+/// A STOP sooner than this after the KILLs waits 1.0 s for a frozen source, in about every second try
+/// (MariaDB 10.11.19).
+const HEARS_THE_KILL: Duration = Duration::from_millis(5);
+
 /// MySQL's STOP of the applier hangs for 60 s behind half a transaction; after this its threads
 /// are killed.
 const APPLIER_PATIENCE: Duration = Duration::from_millis(500);
@@ -179,6 +183,7 @@ async fn stop_receiver_but(
                 Err(error) if error.errno.is_none() => return Err(error.into()),
                 Ok(()) | Err(_) => {}
             }
+            sleep(HEARS_THE_KILL).await;
         }
     }
     let stop = tokio::spawn(async move {
