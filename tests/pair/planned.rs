@@ -102,6 +102,8 @@ pub(super) async fn switchover_against_an_open_transaction(host: &mut Host) {
 pub(super) async fn flush_on_the_reader(host: &mut Host) {
     host.until_healthy(LONG).await;
     let (writer, reader) = host.roles().await;
+    // For 400 ms after a role change whoever logs in at the old writer is sent away again.
+    sleep(Duration::from_millis(600)).await;
     host.as_root(&reader, &["FLUSH TABLES"]).await;
     match host.setup.family {
         Family::Mysql => {
