@@ -106,8 +106,11 @@ pub(super) fn steps(turn: &mut Turn<'_>, promotion: &mut Promotion) -> Progress 
 /// The standby has answered nothing for so long that its own server is the better hope.
 pub(super) fn is_silent(turn: &mut Turn<'_>, to: Side, since: Timestamp) -> bool {
     let answered = turn.server(to).map_or(since, |look| look.asked.max(since));
-    turn.wake(answered + SILENCE);
-    turn.now().since(answered) >= SILENCE
+    let silent = turn.now().since(answered) >= SILENCE;
+    if !silent {
+        turn.wake(answered + SILENCE);
+    }
+    silent
 }
 
 /// What is sure to be wanted, whatever the next look shows: nothing more of the old writer is received.

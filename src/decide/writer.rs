@@ -293,8 +293,11 @@ fn open_and_point(turn: &mut Turn<'_>, op: OpId, to: Side, hook: HookEvent) {
     // An endpoint that cannot be moved must not keep the pair from all else that it needs.
     let led = endpoint::leads_to(turn, to);
     let waited_enough = turn.memory.moved_at + ENDPOINT_PATIENCE;
-    turn.wake(waited_enough);
-    if serve::is_open(turn, to) && (led || turn.now() >= waited_enough) {
+    let late = turn.now() >= waited_enough;
+    if !late {
+        turn.wake(waited_enough);
+    }
+    if serve::is_open(turn, to) && (led || late) {
         if turn.is_dead(to.peer()) {
             turn.act(Action::DestroyClients { side: to.peer() });
         }
