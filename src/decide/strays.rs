@@ -29,23 +29,24 @@ pub(super) fn told(turn: &Turn<'_>, reader: Side) -> String {
 
 /// Strays on the reader are looked up in its binary log, and named while they last.
 pub(super) fn steps(turn: &mut Turn<'_>, reader: Side) {
+    look_up(turn, reader);
+    if !strays(turn, reader).is_empty() && !is_asked(turn, reader) {
+        let detail = told(turn, reader);
+        turn.find_at(reader, Kind::ReaderHasOwnRows, detail);
+    }
+}
+
+/// Remembers what its binary log called harmless, and has it asked for strays it was not asked for yet.
+pub(super) fn look_up(turn: &mut Turn<'_>, reader: Side) {
     let all = all(turn, reader);
     remember(turn, reader, &all);
     let strays = all.subtract(&turn.memory.durable.harmless[reader]);
-    if strays.is_empty() {
-        return;
-    }
     let asked = classified(turn, reader).map(|(asked, _, _)| asked);
-    if !asked.is_some_and(|asked| asked.contains(&strays)) {
-        let gtids = strays.clone();
+    if !strays.is_empty() && !asked.is_some_and(|asked| asked.contains(&strays)) {
         turn.act(Action::Classify {
             side: reader,
-            gtids,
+            gtids: strays,
         });
-    }
-    if !is_asked(turn, reader) {
-        let detail = told(turn, reader);
-        turn.find_at(reader, Kind::ReaderHasOwnRows, detail);
     }
 }
 

@@ -10,7 +10,7 @@ use crate::model::policy::{Durability, HookEvent};
 use crate::model::server::{ENDLESS_MS, SemiSync};
 
 use super::promote::{Progress, gating_hook};
-use super::strays::{strays, told};
+use super::strays::{is_asked, look_up, strays, told};
 use super::turn::Turn;
 
 /// Plans the next steps; changes the stage as each is proven.
@@ -52,6 +52,12 @@ fn advance(turn: &mut Turn<'_>, switch: &mut Switch) -> Result<(), String> {
     let from = switch.to.peer();
     if turn.is_dead(switch.to) {
         return Err(format!("{} died", turn.policy.name(switch.to)));
+    }
+    if switch.stage == Stage::Checking {
+        look_up(turn, switch.to);
+        if is_asked(turn, switch.to) {
+            return Ok(());
+        }
     }
     if !strays(turn, switch.to)
         .subtract(&switch.accepted)
