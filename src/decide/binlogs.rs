@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::model::action::{Action, ActionKind};
 use crate::model::finding::Kind;
+use crate::model::gtid::GtidSet;
 use crate::model::member::Side;
 use crate::model::memory::{BinlogMark, BinlogMarks};
 use crate::model::server::ServerFact;
@@ -121,6 +122,15 @@ fn name(turn: &mut Turn<'_>, side: Side, marks: &BinlogMarks) {
         );
         turn.find_at(side, Kind::BinlogsKept, detail);
     }
+}
+
+/// What a member had been seen to have executed and has no more: somebody reset its history. It may still
+/// acknowledge what comes, but cannot take over.
+pub(super) fn forgotten(turn: &Turn<'_>, side: Side) -> Option<GtidSet> {
+    let look = turn.server(side)?;
+    let mark = turn.memory.binlogs[side.peer()].executed.as_ref()?;
+    let forgotten = mark.executed.subtract(&look.executed);
+    (look.asked > mark.at && !forgotten.is_empty()).then_some(forgotten)
 }
 
 fn bounded(pause: Duration, [least, most]: [Duration; 2]) -> Duration {

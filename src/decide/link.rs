@@ -14,6 +14,9 @@ use super::hooks;
 use super::strays;
 use super::turn::Turn;
 
+/// A receiver that runs this long after its start has recovered.
+const STAYS: Duration = Duration::from_secs(2);
+
 /// Keeps both links while `writer` serves.
 pub(super) fn steps(turn: &mut Turn<'_>, writer: Side) {
     gate(turn, writer);
@@ -157,7 +160,9 @@ fn receiver(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatu
         return;
     }
     if link.receiver != Receiver::Stopped {
-        if link.receiver == Receiver::Running {
+        // The source may refuse it again as soon as it has logged in.
+        let started = turn.done_at(side, ActionKind::StartReceiver);
+        if link.receiver == Receiver::Running && look.asked >= started + STAYS {
             turn.memory.restarts[side].receiver = 0;
         }
         return;

@@ -11,6 +11,7 @@ use crate::model::process::ProcessState;
 use crate::model::server::ServerFact;
 use crate::model::time::Timestamp;
 
+use super::binlogs;
 use super::death::Verdict;
 use super::serve;
 use super::switchover::{ack_timeout, is_armed};
@@ -84,6 +85,11 @@ fn why_not(turn: &Turn<'_>, writer: Side, verdict: &Verdict) -> Option<String> {
         }
         if turn.fetches_anew(reader, look) {
             return Some("its relay log is fetched anew".into());
+        }
+        if let Some(forgotten) = binlogs::forgotten(turn, reader) {
+            return Some(format!(
+                "it no longer has {forgotten}, which it had executed: its history was reset"
+            ));
         }
     }
     let named = turn
