@@ -55,8 +55,10 @@ pub(super) fn verdict(turn: &Turn<'_>, writer: Side) -> Verdict {
         writer,
         process,
     };
-    // Before its first answer it starts, perhaps with a long recovery, and refuses. It does not hang:
-    // it listens only once it has recovered.
+    // Before its first answer it starts, perhaps with a long recovery.
+    if turn.memory.starts[writer].in_vain > 0 {
+        return Verdict::Fine;
+    }
     let refusal = match turn.server(writer) {
         Some(_) => hang.refusal(),
         None => None,

@@ -31,7 +31,6 @@ const RECEIVER_TRIES: Duration = Duration::from_secs(10);
 /// Plans what both instances need. `restart_writer`: the register's writer may be started in place.
 pub(super) fn steps(turn: &mut Turn<'_>, restart_writer: bool) {
     for side in Side::BOTH {
-        note_life(turn, side);
         let member = turn.member(side);
         let (Some(instance), Some(process)) = (&member.instance, &member.process) else {
             continue;
@@ -52,7 +51,14 @@ pub(super) fn steps(turn: &mut Turn<'_>, restart_writer: bool) {
     }
 }
 
-/// Notes a new life, and forgets the count of starts once one has lasted.
+/// Notes new lives, and forgets the count of starts once one has lasted.
+pub(super) fn note_lives(turn: &mut Turn<'_>) {
+    for side in Side::BOTH {
+        note_life(turn, side);
+        count_starts(turn, side);
+    }
+}
+
 fn note_life(turn: &mut Turn<'_>, side: Side) {
     let life = turn
         .process(side)
@@ -61,7 +67,14 @@ fn note_life(turn: &mut Turn<'_>, side: Side) {
     if life.is_some() && turn.memory.durable.lives[side] != life {
         turn.memory.lives_since[side] = turn.now();
         turn.memory.durable.lives[side] = life;
+        // What the last life acknowledged at its end is no longer known: an order may have ended it.
+        if turn.memory.writer() == Some(side) {
+            turn.forget_standby();
+        }
     }
+}
+
+fn count_starts(turn: &mut Turn<'_>, side: Side) {
     if turn.server(side).is_some() {
         turn.memory.starts[side].in_vain = 0;
     }

@@ -74,6 +74,7 @@ pub fn decide(policy: &Policy, memory: &Memory, facts: &Facts) -> Decision {
         turn.find(Finding::of_pair(Kind::ConfigRefused, why.clone()));
     }
     choose::forget_other_boot(&mut turn);
+    instance::note_lives(&mut turn);
     requests::expire(&mut turn);
     requests::answer(&mut turn);
     let may_exit = writer::steps(&mut turn);

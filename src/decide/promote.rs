@@ -46,8 +46,8 @@ pub(super) fn steps(turn: &mut Turn<'_>, promotion: &mut Promotion) -> Progress 
     if turn.is_dead(to) {
         return Progress::Failed(format!("{} died as well", turn.policy.name(to)));
     }
-    if is_another_life(turn, to) {
-        // What was proven of the life before is not true of this one: its relay log may be gone.
+    if promotion.life != turn.memory.durable.lives[to] {
+        // MariaDB's relay log is gone.
         let name = turn.policy.name(to);
         return Progress::Failed(format!("{name} was started anew"));
     }
@@ -122,13 +122,6 @@ fn stop_receiving(turn: &mut Turn<'_>, to: Side, look: &ServerFact) {
     if applies {
         turn.act(Action::StopReceiver { side: to });
     }
-}
-
-/// Its running process is not the one that the decision before this one saw.
-fn is_another_life(turn: &Turn<'_>, side: Side) -> bool {
-    let life = turn.process(side).and_then(|process| process.living());
-    let before = turn.memory.durable.lives[side].as_ref();
-    life.is_some() && before.is_some() && before != life
 }
 
 /// The old writer can execute nothing more.

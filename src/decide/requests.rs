@@ -247,6 +247,7 @@ fn failover(turn: &mut Turn<'_>, to: Side, accept_loss: bool) -> Result<Granted,
     let state = State::Promoting(Promotion {
         op,
         to,
+        life: turn.memory.durable.lives[to].clone(),
         since: turn.now(),
         why,
         ordered: true,

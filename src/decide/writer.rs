@@ -198,6 +198,7 @@ fn promote_now(turn: &mut Turn<'_>, to: Side, why: String, proven: bool) -> bool
     let promotion = Promotion {
         op,
         to,
+        life: turn.memory.durable.lives[to].clone(),
         since: turn.now(),
         why,
         ordered: false,

@@ -296,6 +296,8 @@ pub struct Promotion {
     pub op: OpId,
     /// The standby that takes over.
     pub to: Side,
+    /// Its life that this was decided on: what was proven of it is not true of another.
+    pub life: Option<Incarnation>,
     /// When it began.
     pub since: Timestamp,
     /// Why.

@@ -72,6 +72,7 @@ fn promoting() -> State {
     State::Promoting(Promotion {
         op: OpId(9),
         to: Side::B,
+        life: None,
         since: at(9_000),
         why: "the writer's process ended".to_owned(),
         ordered: false,
