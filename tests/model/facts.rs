@@ -16,8 +16,9 @@ use dualmasterd::model::request::{Request, Verb};
 use dualmasterd::model::server::{ENDLESS_MS, Family, SemiSync, ServerFact, Version};
 use dualmasterd::model::time::Timestamp;
 
+use crate::flight::Flight;
 use crate::server::{Txn, incarnation, set, uuid};
-use crate::state::{Daemon, Flight, Look, Seen, SeenProcess, State};
+use crate::state::{Daemon, Look, Seen, SeenProcess, State};
 use crate::support::{port, server_id};
 
 impl State {

@@ -15,8 +15,12 @@
 mod support;
 
 mod check;
+mod daemon;
 mod events;
 mod facts;
+mod flight;
+mod happen;
+mod look;
 mod server;
 mod state;
 mod time;
