@@ -1,0 +1,67 @@
+//! The pair's servers: their processes, and sessions as root.
+
+use std::time::Duration;
+
+use mysql_async::Conn;
+use tokio::time::{Instant, sleep};
+
+use super::Host;
+use crate::support::{fault, sql};
+
+/// An account without any right that may look at a server's variables.
+pub const LOOKER: &str = "looker";
+
+impl Host {
+    /// A member's process, looked for in /proc.
+    pub fn pid(&self, member: &str) -> Option<i32> {
+        fault::server_of(&self.my_cnf(member))
+    }
+
+    /// Waits until a member's process, as it is now, is another one than `old`.
+    pub async fn until_restarted(&self, member: &str, old: i32, wait: Duration) -> i32 {
+        let deadline = Instant::now() + wait;
+        loop {
+            if let Some(pid) = self.pid(member)
+                && pid != old
+            {
+                return pid;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{member} was not started again within {wait:?}"
+            );
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// A session as root at a member.
+    ///
+    /// # Panics
+    /// Where there is none.
+    pub async fn root(&self, member: &str) -> Conn {
+        let opts = sql::local(&self.socket(member), "root");
+        sql::connect(&opts)
+            .await
+            .unwrap_or_else(|why| panic!("root at {member}: {why}"))
+    }
+
+    /// Runs statements as root at a member.
+    ///
+    /// # Panics
+    /// Where one fails.
+    pub async fn as_root(&self, member: &str, statements: &[&str]) {
+        let mut conn = self.root(member).await;
+        for statement in statements {
+            let ran = sql::run(&mut conn, statement, Duration::from_secs(10)).await;
+            ran.unwrap_or_else(|why| panic!("root at {member}, {statement}: {why}"));
+        }
+        let _ = conn.disconnect().await;
+    }
+
+    /// Makes [`LOOKER`] at the writer, and by replication at the reader.
+    pub(super) async fn add_looker(&self) {
+        let (writer, _) = self.roles().await;
+        self.as_root(&writer, &[&format!("CREATE USER {LOOKER}@localhost")])
+            .await;
+    }
+}
