@@ -1,5 +1,8 @@
 //! What a decision remembers for the next one.
 
+mod durable;
+mod state;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -7,10 +10,14 @@ use serde::{Deserialize, Serialize};
 use super::action::OpId;
 use super::gtid::GtidSet;
 use super::hook::HookCall;
-use super::incarnation::{BootId, Incarnation};
+use super::incarnation::Incarnation;
 use super::member::{Both, Side};
-use super::register::Register;
 use super::time::Timestamp;
+
+pub use self::durable::{
+    Durable, Held, Holds, Identity, Pause, PausedBy, Quarantine, Rejoin, RoleChange,
+};
+pub use self::state::{Promotion, Stage, State, Switch, Why};
 
 /// Everything remembered. Only [`Durable`] survives the daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,111 +67,6 @@ pub struct Memory {
     pub last_op: Option<OpEnded>,
 }
 
-/// What is stored: a promise rests on each field.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Durable {
-    /// The boot in which the timestamps below were taken.
-    pub boot: BootId,
-    /// Which servers the sides are, since a writer was first chosen: everything here is kept by side.
-    #[serde(default)]
-    pub members: Option<Both<Identity>>,
-    /// The right to write; `None` until a writer was first chosen.
-    pub register: Option<Register>,
-    /// Nobody promotes.
-    pub pause: Option<Pause>,
-    /// Threads stopped on purpose.
-    pub holds: Both<Holds>,
-    /// The last life of each server that was seen.
-    pub lives: Both<Option<Incarnation>>,
-    /// Begin record: this life of the server is killed by us.
-    pub killed: Both<Option<Incarnation>>,
-    /// How a member that was deposed by its death may come back.
-    pub rejoin: Both<Option<Rejoin>>,
-    /// A link that must not run, and why.
-    pub quarantine: Both<Option<Quarantine>>,
-    /// What each member made while it was writer: its own transactions beyond these are strays.
-    pub line: Both<GtidSet>,
-    /// Transactions that a reader made itself and that change no row, by its binary log.
-    #[serde(default)]
-    pub harmless: Both<GtidSet>,
-    /// Role changes, newest last, at most [`Durable::CHANGES_KEPT`].
-    pub changes: Vec<RoleChange>,
-    /// The number of the last operation.
-    pub last_op: u64,
-    /// The application's account was created.
-    pub app_created: bool,
-    /// The epoch whose writer has taken over the scheduled events.
-    #[serde(default)]
-    pub events_epoch: u64,
-}
-
-impl Durable {
-    /// As many role changes are kept.
-    pub const CHANGES_KEPT: usize = 64;
-}
-
-/// Which server a side is.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Identity {
-    /// Its name in the configuration.
-    pub name: String,
-    /// Its `server_id`, by which its transactions and its heartbeat are known.
-    pub server_id: u32,
-}
-
-/// Nobody promotes until this is lifted.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Pause {
-    /// Who asked for it.
-    pub by: PausedBy,
-    /// Why, in the operator's words.
-    pub reason: String,
-    /// It ends by itself then, in milliseconds since 1970.
-    pub until_ms: Option<u64>,
-}
-
-/// Who paused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PausedBy {
-    /// An operator: lifted by `resume` alone.
-    Operator,
-    /// The daemon's own clean stop: lifted by its next start.
-    CleanStop,
-}
-
-/// Threads of a member's link that are stopped on purpose.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Holds {
-    /// The receiver.
-    pub receiver: Option<Held>,
-    /// The applier.
-    pub applier: Option<Held>,
-}
-
-/// A thread stopped on purpose, with its owner's reason and its end.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Held {
-    /// Why.
-    pub reason: String,
-    /// Until then, in milliseconds since 1970.
-    pub until_ms: u64,
-}
-
-/// How the deposed writer may come back.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Rejoin {
-    /// The life that was deposed; `None` where nobody saw it live.
-    pub life: Option<Incarnation>,
-    /// Whatever the new writer lacks was certainly not acknowledged: it may be cut off. The new writer
-    /// was in sync, and the old one died by a signal that nobody can have followed an order with.
-    pub cut: bool,
-    /// The cut was done or found unnecessary; the server may start.
-    pub cut_done: bool,
-    /// What the new writer had when it was opened.
-    pub known: GtidSet,
-}
-
 /// What a member that cannot change was seen to have.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Stood {
@@ -198,120 +100,6 @@ pub struct BinlogMark {
     pub wall_ms: u64,
 }
 
-/// Why a member's link must not run.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Quarantine {
-    /// In words.
-    pub why: String,
-    /// Transactions that only this member has.
-    pub exclusive: GtidSet,
-}
-
-/// One change of the writer.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct RoleChange {
-    /// The operation.
-    pub op: OpId,
-    /// When, in milliseconds since 1970.
-    pub at_ms: u64,
-    /// The new epoch.
-    pub epoch: u64,
-    /// The new writer.
-    pub to: Side,
-    /// By an operator's or the failback's plan, not by a failure.
-    pub planned: bool,
-    /// Why, in words.
-    pub why: String,
-    /// An operator has seen it: it no longer counts against flapping.
-    pub acked: bool,
-}
-
-/// The writer machine's states.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(tag = "state", rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the fields say by their names what they are")]
-pub enum State {
-    /// Looking; nothing is done to roles before both members are known, or long enough unknown.
-    Settling { since: Timestamp },
-    /// The register's writer serves.
-    Serving,
-    /// A planned switchover before the register moves.
-    Switching(Switch),
-    /// The writer is gone or going; its standby takes over.
-    Promoting(Promotion),
-    /// No safe move.
-    Holding { why: Why, since: Timestamp },
-    /// Nobody promotes, by order.
-    Paused,
-}
-
-/// A planned switchover under way.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Switch {
-    /// Its number.
-    pub op: OpId,
-    /// The next writer.
-    pub to: Side,
-    /// When it began.
-    pub since: Timestamp,
-    /// How far it has come.
-    pub stage: Stage,
-    /// Transactions of the next writer's own that were accepted with the request.
-    #[serde(default)]
-    pub accepted: GtidSet,
-    /// Accounts that may write through read-only and came back when their sessions were ended, and when
-    /// that was.
-    #[serde(default)]
-    pub returned: Option<(Vec<String>, Timestamp)>,
-    /// The old writer's position, read after its last session ended, and when.
-    pub position: Option<(GtidSet, Timestamp)>,
-    /// Why it was asked for.
-    pub why: String,
-}
-
-/// Stages of a switchover before the register moves: what has been proven so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Stage {
-    /// Nothing has been touched but the heartbeat; both members have to answer at once.
-    Checking,
-    /// The writer is asked to refuse writes.
-    Closing,
-    /// It refuses them; sessions are ended.
-    Sweeping,
-    /// Its position is read twice.
-    Reading,
-    /// The reader applies up to it.
-    Draining,
-    /// The reader's source side is armed and read back.
-    Arming,
-    /// Something failed: the old writer is opened again.
-    Undoing,
-}
-
-/// An unplanned change under way.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Promotion {
-    /// Its number.
-    pub op: OpId,
-    /// The standby that takes over.
-    pub to: Side,
-    /// Its life that this was decided on: what was proven of it is not true of another.
-    pub life: Option<Incarnation>,
-    /// When it began.
-    pub since: Timestamp,
-    /// Why.
-    pub why: String,
-    /// An operator ordered it.
-    pub ordered: bool,
-    /// The standby was proven to have everything that was acknowledged.
-    pub proven: bool,
-    /// An operator accepted that what the standby lacks is lost.
-    pub accept_loss: bool,
-    /// Since when the old writer has been known to execute nothing more.
-    pub fenced: Option<Timestamp>,
-}
-
 /// A hook that is to be run once.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PendingHook {
@@ -328,43 +116,6 @@ pub struct OpEnded {
     pub op: OpId,
     /// Done, or undone for this reason.
     pub result: Result<String, String>,
-}
-
-/// Why there is no safe move.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(tag = "why", rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the fields say by their names what they are")]
-pub enum Why {
-    /// Each member has transactions of the writers' line that the other lacks.
-    Split { only_a: GtidSet, only_b: GtidSet },
-    /// The writer cannot be started; `reason` begins with what keeps its standby from taking over.
-    WriterDoesNotStart { reason: String },
-    /// Several members accept writes and nothing tells which one may.
-    BothWritable,
-    /// The heartbeat of the register's own epoch names the other member.
-    OtherWriter { epoch: u64, named: Side },
-}
-
-impl std::fmt::Display for Why {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Split { only_a, only_b } => write!(
-                f,
-                "each member has transactions that the other lacks: first {only_a}; second {only_b}. \
-                 Compare them and re-seed one"
-            ),
-            Self::WriterDoesNotStart { reason } => {
-                write!(f, "the writer cannot be started: {reason}")
-            }
-            Self::BothWritable => f.write_str("both members accept writes; close one by hand"),
-            Self::OtherWriter { epoch, named } => write!(
-                f,
-                "the heartbeat of epoch {epoch} names member {named} as writer, the stored register the \
-                 other: put this pair's own state file back, or stop the daemon and move the file away: \
-                 the heartbeat then decides"
-            ),
-        }
-    }
 }
 
 /// How far in_sync has been earned.
