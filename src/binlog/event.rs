@@ -4,9 +4,15 @@
 //! timestamp 4, type 1, `server_id` 4, length 4, next position 4, flags 2, then the body, then a
 //! CRC-32 where the format description says so.
 
+pub mod kind;
+
+mod header;
+
 use std::io::{self, Read, Seek, SeekFrom};
 
 use super::bytes::Bytes;
+
+pub use self::header::{Format, Header};
 
 /// The first bytes of an unencrypted log.
 pub const MAGIC: [u8; 4] = [0xfe, b'b', b'i', b'n'];
@@ -22,40 +28,6 @@ pub const IN_USE: u8 = 1;
 const RELAY_LOG: u16 = 0x40;
 /// Bytes of the checksum at an event's end.
 const CRC: u64 = 4;
-
-/// Event types of both families that mean something here.
-#[expect(missing_docs, reason = "the servers' own names")]
-pub mod kind {
-    pub const QUERY: u8 = 2;
-    pub const STOP: u8 = 3;
-    pub const ROTATE: u8 = 4;
-    pub const FORMAT_DESCRIPTION: u8 = 15;
-    pub const XID: u8 = 16;
-    pub const TABLE_MAP: u8 = 19;
-    pub const WRITE_ROWS_V1: u8 = 23;
-    pub const UPDATE_ROWS_V1: u8 = 24;
-    pub const DELETE_ROWS_V1: u8 = 25;
-    pub const WRITE_ROWS: u8 = 30;
-    pub const UPDATE_ROWS: u8 = 31;
-    pub const DELETE_ROWS: u8 = 32;
-    pub const MYSQL_GTID: u8 = 33;
-    pub const MYSQL_ANONYMOUS_GTID: u8 = 34;
-    pub const MYSQL_PREVIOUS_GTIDS: u8 = 35;
-    pub const XA_PREPARE: u8 = 38;
-    pub const MYSQL_PARTIAL_UPDATE_ROWS: u8 = 39;
-    pub const MYSQL_TRANSACTION_PAYLOAD: u8 = 40;
-    pub const MYSQL_TAGGED_GTID: u8 = 42;
-    pub const MARIADB_GTID: u8 = 162;
-    pub const MARIADB_GTID_LIST: u8 = 163;
-    pub const MARIADB_START_ENCRYPTION: u8 = 164;
-    pub const MARIADB_QUERY_COMPRESSED: u8 = 165;
-    pub const MARIADB_WRITE_ROWS_COMPRESSED_V1: u8 = 166;
-    pub const MARIADB_UPDATE_ROWS_COMPRESSED_V1: u8 = 167;
-    pub const MARIADB_DELETE_ROWS_COMPRESSED_V1: u8 = 168;
-    pub const MARIADB_WRITE_ROWS_COMPRESSED: u8 = 169;
-    pub const MARIADB_UPDATE_ROWS_COMPRESSED: u8 = 170;
-    pub const MARIADB_DELETE_ROWS_COMPRESSED: u8 = 171;
-}
 
 /// Why the bytes of a log cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -77,67 +49,6 @@ pub enum ReadError {
         /// What is wrong.
         what: &'static str,
     },
-}
-
-/// An event's header, and where it lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Header {
-    /// Start of the event, in bytes from the start of the file.
-    pub at: u64,
-    /// Seconds since 1970, of the statement.
-    pub timestamp: u32,
-    /// One of [`kind`].
-    pub kind: u8,
-    /// `server_id` of the server that wrote the event first.
-    pub server_id: u32,
-    /// Header, body and checksum, in bytes.
-    pub length: u32,
-    /// The event's flags.
-    pub flags: u16,
-    /// The position behind the event as its writer counted it, modulo 2^32. In a relay log that is a
-    /// position in the source's binary log.
-    pub next: u32,
-}
-
-impl Header {
-    /// Position behind the event.
-    pub fn end(&self) -> u64 {
-        self.at + u64::from(self.length)
-    }
-
-    fn parse(at: u64, bytes: &[u8; HEADER]) -> Result<Self, ReadError> {
-        let mut bytes = Bytes::new(bytes, at);
-        let (timestamp, kind) = (bytes.u32()?, bytes.u8()?);
-        let (server_id, length) = (bytes.u32()?, bytes.u32()?);
-        let next = bytes.u32()?;
-        Ok(Self {
-            at,
-            timestamp,
-            kind,
-            server_id,
-            length,
-            flags: bytes.u16()?,
-            next,
-        })
-    }
-
-    /// Its two ways to tell where it ends agree: the position of 32 bits wraps in files beyond 4 GiB.
-    fn ends_where_it_says(&self) -> bool {
-        self.next == self.end() as u32
-    }
-}
-
-/// What the format description says of its file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Format {
-    /// The server's version, as `10.11.19-MariaDB-log`.
-    pub server_version: String,
-    /// Not 0 in the first file after a start of the server; 0 after a rotation.
-    pub created: u32,
-    /// The file is being written, or was when its server died.
-    pub in_use: bool,
-    /// Events end with a CRC-32.
-    pub checksums: bool,
 }
 
 /// Reads a file's events in order. The end of the last whole event is the end; what stands behind
