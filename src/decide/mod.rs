@@ -11,6 +11,7 @@ mod hooks;
 mod instance;
 mod link;
 mod loss;
+mod operation;
 mod promote;
 mod rejoin;
 pub mod render;

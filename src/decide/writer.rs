@@ -2,23 +2,21 @@
 
 use std::time::Duration;
 
-use crate::model::action::{Action, ActionKind, OpId};
+use crate::model::action::{Action, ActionKind};
 use crate::model::finding::{Finding, Kind};
 use crate::model::member::Side;
-use crate::model::memory::{OpEnded, PausedBy, Promotion, State, Switch, Why};
-use crate::model::policy::HookEvent;
+use crate::model::memory::{PausedBy, State, Why};
 use crate::model::time::Timestamp;
 
 use super::choose;
 use super::death::{self, Verdict};
 use super::loss::{self, Answer};
-use super::promote::{self, Progress};
+use super::operation::{promote_now, promoting, switching};
 use super::stop::stop_cleanly;
 use super::table::{Event, Name, name, next};
 use super::turn::Turn;
 use super::{
-    binlogs, endpoint, events, guard, hooks, instance, link, rejoin, requests, serve, strays,
-    switchover, sync,
+    binlogs, endpoint, events, guard, hooks, instance, link, rejoin, requests, serve, strays, sync,
 };
 
 /// How long the pair must have been healthy before a failing disk moves the writer.
@@ -28,9 +26,6 @@ const HEALTHY_FOR: Duration = Duration::from_secs(5);
 const FAILURES: u32 = 3;
 /// One that failed so long ago is no longer tried; the longest wait between two tries is half of it.
 const STILL_FAILS: Duration = Duration::from_secs(60);
-
-/// An operation waits this long for the endpoint once the register has moved.
-const ENDPOINT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Moves the machine and plans what its state asks for. Returns whether the daemon may exit.
 pub(super) fn steps(turn: &mut Turn<'_>) -> bool {
@@ -126,7 +121,7 @@ fn lift_own_pause(turn: &mut Turn<'_>) {
 }
 
 /// Serving, holding and paused differ in what may be done about a lost writer, which the loss knows.
-fn serving(turn: &mut Turn<'_>) -> bool {
+pub(super) fn serving(turn: &mut Turn<'_>) -> bool {
     let writer = match choose::writer(turn) {
         Ok(Some(writer)) => writer,
         Ok(None) => return false,
@@ -191,136 +186,6 @@ fn serve(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) -> Result<(), Why
     link::steps(turn, writer);
     endpoint::steps(turn, writer);
     Ok(())
-}
-
-fn promote_now(turn: &mut Turn<'_>, to: Side, why: String, proven: bool) -> bool {
-    let op = turn.new_op();
-    let promotion = Promotion {
-        op,
-        to,
-        life: turn.memory.durable.lives[to].clone(),
-        since: turn.now(),
-        why,
-        ordered: false,
-        proven,
-        accept_loss: false,
-        fenced: None,
-    };
-    go(
-        turn,
-        Event::WriterLost,
-        Some(State::Promoting(promotion.clone())),
-    );
-    turn.op = Some(op);
-    hooks::queue(turn, HookEvent::PreFailover, to);
-    promoting(turn, promotion);
-    false
-}
-
-fn promoting(turn: &mut Turn<'_>, mut promotion: Promotion) {
-    if turn.memory.writer() != Some(promotion.to) {
-        let progress = promote::steps(turn, &mut promotion);
-        turn.memory.state = State::Promoting(promotion.clone());
-        let failed = match progress {
-            Progress::Going | Progress::Moved => return,
-            Progress::Failed(why) => why,
-        };
-        turn.memory.last_op = Some(OpEnded {
-            op: promotion.op,
-            result: Err(failed.clone()),
-        });
-        turn.find(Finding::of_pair(
-            Kind::Holding,
-            format!("the promotion cannot go on: {failed}"),
-        ));
-        hooks::queue(turn, HookEvent::PostUnsuccessfulFailover, promotion.to);
-        go(turn, Event::Undone, None);
-    } else {
-        open_and_point(turn, promotion.op, promotion.to, HookEvent::PostFailover);
-    }
-}
-
-fn switching(turn: &mut Turn<'_>, mut switch: Switch) {
-    let from = switch.to.peer();
-    if turn.memory.writer() == Some(switch.to) {
-        open_and_point(turn, switch.op, switch.to, HookEvent::PostSwitchover);
-        return;
-    }
-    if turn.is_dead(from) {
-        // What the dead writer had been asked to do no longer matters: its standby is judged anew.
-        turn.memory.last_op = Some(OpEnded {
-            op: switch.op,
-            result: Err("the writer died".into()),
-        });
-        go(turn, Event::Undone, None);
-        serving(turn);
-        return;
-    }
-    let progress = switchover::steps(turn, &mut switch);
-    turn.memory.state = State::Switching(switch);
-    match progress {
-        Progress::Going | Progress::Moved => {}
-        Progress::Failed(why) => {
-            turn.find(Finding::of_pair(
-                Kind::ActionFailed,
-                format!("the switchover was undone: {why}"),
-            ));
-            go(turn, Event::Undone, None);
-        }
-    }
-}
-
-/// The register has moved: open, point, then serve.
-fn open_and_point(turn: &mut Turn<'_>, op: OpId, to: Side, hook: HookEvent) {
-    turn.op = Some(op);
-    turn.hurry = true;
-    if turn.is_dead(to) {
-        turn.memory.last_op = Some(OpEnded {
-            op,
-            result: Err("the new writer died".into()),
-        });
-        go(turn, Event::Undone, None);
-        return;
-    }
-    if let Err(why) = serve::steps(turn, to) {
-        turn.memory.last_op = Some(OpEnded {
-            op,
-            result: Err(why.to_string()),
-        });
-        go(turn, Event::Undone, None);
-        return;
-    }
-    endpoint::steps(turn, to);
-    // An endpoint that cannot be moved must not keep the pair from all else that it needs.
-    let led = endpoint::leads_to(turn, to);
-    let waited_enough = turn.memory.moved_at + ENDPOINT_PATIENCE;
-    let late = turn.now() >= waited_enough;
-    if !late {
-        turn.wake(waited_enough);
-    }
-    if serve::is_open(turn, to) && (led || late) {
-        if turn.is_dead(to.peer()) {
-            turn.act(Action::DestroyClients { side: to.peer() });
-        }
-        hooks::queue(turn, hook, to);
-        serve::begin_sweep(turn);
-        turn.memory.durable.holds[to] = Default::default();
-        let but = if led {
-            ""
-        } else {
-            "; the endpoint does not lead there yet"
-        };
-        let text = format!(
-            "{} is the writer since epoch {}{but}",
-            turn.policy.name(to),
-            turn.epoch()
-        );
-        turn.memory.last_op = Some(OpEnded {
-            op,
-            result: Ok(text),
-        });
-        go(turn, Event::Opened, None);
-    }
 }
 
 /// Moves that nobody asked for: away from a failing disk, and back to the preferred member.
