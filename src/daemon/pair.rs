@@ -1,25 +1,22 @@
 //! The loop of one pair: wait for a fact, decide, store, act, report.
 
+mod pokes;
+mod store;
+
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::absorb;
 use super::clock::{self, Alarm};
 use super::tell::Teller;
-use crate::act::instance::chain;
 use crate::act::{Actor, Ended};
 use crate::control::desk::Asked;
 use crate::decide::{self, Decision, Watch};
-use crate::model::action::{Action, ActionKind, Step};
+use crate::model::action::Step;
 use crate::model::facts::Facts;
-use crate::model::member::{Both, Side};
 use crate::model::memory::{Durable, Memory};
 use crate::model::policy::Policy;
 use crate::model::probe::Pace;
@@ -27,7 +24,11 @@ use crate::model::request::Reply;
 use crate::model::time::Timestamp;
 use crate::observe::Seen;
 use crate::store::slots::{Slots, SlotsError};
-use crate::store::writer::{StoreWriter, Stored};
+use crate::store::writer::Stored;
+
+pub(super) use self::pokes::Pokes;
+use self::store::Store;
+pub(super) use self::store::open_state;
 
 /// Everything that wakes the loop.
 pub(super) struct Inbox {
@@ -37,48 +38,6 @@ pub(super) struct Inbox {
     pub(super) policy: watch::Receiver<Policy>,
     pub(super) stop: watch::Receiver<bool>,
     pub(super) refused: watch::Receiver<Option<String>>,
-}
-
-/// How observers are asked to look at once.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Pokes {
-    pub(super) members: Both<MemberPokes>,
-    pub(super) endpoint: Arc<Notify>,
-}
-
-/// How one member's observers are asked to look at once.
-#[derive(Debug, Clone, Default)]
-pub(super) struct MemberPokes {
-    pub(super) look: Arc<Notify>,
-    pub(super) instance: Arc<Notify>,
-}
-
-impl Pokes {
-    /// What an action may have changed is looked at.
-    fn after(&self, action: &Action) {
-        match action.side() {
-            Some(side) => {
-                self.members[side].look.notify_one();
-                if matches!(
-                    action.kind(),
-                    ActionKind::WriteFiles
-                        | ActionKind::Initialise
-                        | ActionKind::Start
-                        | ActionKind::Cut
-                ) {
-                    self.members[side].instance.notify_one();
-                }
-            }
-            None => self.endpoint.notify_one(),
-        }
-    }
-
-    /// An operation begins, or goes on: what it waits for is looked at without waiting for the interval.
-    fn all(&self) {
-        for side in Side::BOTH {
-            self.members[side].look.notify_one();
-        }
-    }
 }
 
 /// One pair.
@@ -96,20 +55,6 @@ pub(super) struct Pair {
     pokes: Pokes,
     teller: Teller,
 }
-
-/// The durable memory on its way to the disk.
-struct Store {
-    writer: StoreWriter,
-    answers: UnboundedReceiver<Stored>,
-    submitted: Durable,
-    in_flight: BTreeMap<u64, Durable>,
-    token: u64,
-    /// Not before this time is it tried again, after a failure.
-    rests_until: Timestamp,
-}
-
-/// How long a state file that could not be written is left alone.
-const STORE_RESTS: Duration = Duration::from_millis(500);
 
 /// Why a pair cannot be kept.
 #[derive(Debug, thiserror::Error)]
@@ -144,38 +89,6 @@ pub(super) enum PairError {
     },
 }
 
-/// Opens a pair's state file and reads what was remembered.
-///
-/// # Errors
-/// See [`PairError`].
-pub(super) fn open_state(pair: &str, file: &Path) -> Result<(Slots, Durable), PairError> {
-    let (slots, payload) = Slots::open(file).map_err(|source| PairError::State {
-        pair: pair.to_owned(),
-        source,
-    })?;
-    let mut durable: Durable = match payload {
-        Some(payload) => {
-            serde_json::from_slice(&payload).map_err(|source| PairError::Understand {
-                pair: pair.to_owned(),
-                file: file.display().to_string(),
-                source,
-            })?
-        }
-        None => Durable::default(),
-    };
-    if slots.may_be_old()
-        && let Some(register) = &mut durable.register
-        && register.in_sync.take().is_some()
-    {
-        tracing::warn!(
-            pair,
-            file = %file.display(),
-            "one half of the state file is damaged: the reader has to prove anew that it has everything"
-        );
-    }
-    Ok((slots, durable))
-}
-
 impl Pair {
     /// A pair whose loop has not run yet.
     ///
@@ -200,23 +113,16 @@ impl Pair {
         };
         let boot = crate::runtime::proc::boot_id()
             .map_err(|error| refused("read the boot id")(std::io::Error::other(error)))?;
-        let (writer, answers) =
-            StoreWriter::start(slots).map_err(refused("start the storing thread"))?;
         let alarm = Alarm::new().map_err(refused("make a timer"))?;
         let now = clock::now();
+        let store = Store::start(slots, durable.clone(), now)
+            .map_err(refused("start the storing thread"))?;
         let mut facts = Facts::unseen(now, boot);
         facts.stored = Some(durable.clone());
         Ok(Self {
             memory: Memory::after_start(durable.clone(), now),
             facts,
-            store: Store {
-                writer,
-                answers,
-                submitted: durable,
-                in_flight: BTreeMap::new(),
-                token: 0,
-                rests_until: now,
-            },
+            store,
             actor,
             watch,
             waiting: BTreeMap::new(),
@@ -237,17 +143,13 @@ impl Pair {
             tracing::trace!(pair = self.policy.pair, "decided {:?}", decision.watch.pace);
             self.obey(decision);
             tracing::trace!(pair = self.policy.pair, "obeyed");
-            if may_exit && self.store.in_flight.is_empty() {
+            if may_exit && self.store.is_idle() {
                 break;
             }
             while !self.hear(&mut inbox).await {}
             while self.hear_more(&mut inbox) {}
         }
-        let writer = self.store.writer;
-        let finished = spawn_blocking(move || writer.finish());
-        if timeout(super::STOP_WITHIN, finished).await.is_err() {
-            tracing::error!("the state file's disk does not answer");
-        }
+        self.store.finish(super::STOP_WITHIN).await;
     }
 
     /// Reads the time once for this round; a round that comes late voids what was missed meanwhile.
@@ -380,21 +282,7 @@ impl Pair {
 
     fn take_stored(&mut self, stored: &Stored) -> bool {
         tracing::trace!(pair = self.policy.pair, "stored {}", stored.token);
-        match &stored.result {
-            Ok(()) => {
-                if let Some(durable) = self.store.in_flight.remove(&stored.token) {
-                    self.facts.stored = Some(durable);
-                }
-                self.store.in_flight = self.store.in_flight.split_off(&stored.token);
-                self.facts.store_error = None;
-            }
-            Err(error) => {
-                self.store.in_flight.remove(&stored.token);
-                self.store.submitted = self.facts.stored.clone().unwrap_or_default();
-                self.store.rests_until = clock::now() + STORE_RESTS;
-                self.facts.store_error = Some(chain(error));
-            }
-        }
+        self.store.take(stored, &mut self.facts);
         true
     }
 
@@ -402,24 +290,5 @@ impl Pair {
         self.waiting.insert(asked.request.id, asked.reply);
         self.facts.requests.push(asked.request);
         true
-    }
-}
-
-impl Store {
-    /// Hands the memory to the storing thread, if it has changed since it was last handed over. The loop
-    /// comes back here at least once per probe interval, so after a failure it is tried again by itself.
-    fn keep(&mut self, durable: &Durable, now: Timestamp) {
-        if *durable == self.submitted || now < self.rests_until {
-            return;
-        }
-        match serde_json::to_vec(durable) {
-            Ok(payload) => {
-                self.token += 1;
-                self.in_flight.insert(self.token, durable.clone());
-                self.submitted = durable.clone();
-                self.writer.submit(self.token, payload);
-            }
-            Err(error) => tracing::error!(%error, "the memory cannot be written down"),
-        }
     }
 }
