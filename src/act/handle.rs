@@ -161,9 +161,12 @@ impl Drop for Lent<'_> {
 
 impl From<SqlError> for ActionError {
     fn from(error: SqlError) -> Self {
-        match error.is_denied() {
-            true => Self::Denied(error.chain()),
-            false => Self::Failed(error.chain()),
+        if error.is_denied() {
+            Self::Denied(error.chain())
+        } else if error.is_link_unreadable() {
+            Self::Unreadable(error.chain())
+        } else {
+            Self::Failed(error.chain())
         }
     }
 }

@@ -46,7 +46,7 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    fn stopped(&self) -> bool {
+    pub(super) fn stopped(&self) -> bool {
         self.link
             .as_ref()
             .is_none_or(|link| link.receiver == Receiver::Stopped && !link.applier)

@@ -13,6 +13,7 @@ pub mod hook;
 pub mod instance;
 pub mod link;
 mod position;
+pub mod reset;
 pub mod semi_sync;
 pub mod server;
 pub mod sessions;
@@ -168,6 +169,7 @@ impl Hands {
             Action::Point { side, expendable } => {
                 link::point(&self.servers[*side], expendable).await
             }
+            Action::ResetLink { side } => reset::reset_link(&self.servers[*side]).await,
             Action::StartReceiver { side } => {
                 link::start_receiver(&self.servers[*side], &self.servers[side.peer()]).await
             }

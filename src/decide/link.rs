@@ -95,6 +95,14 @@ fn is_kept_off(turn: &mut Turn<'_>, side: Side) -> bool {
 
 /// Every change with both threads stopped throws the relay log away: only where nothing is lost by it.
 fn repoint(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatus) {
+    if let Some(why) = turn.unreadable_link(side) {
+        turn.find_at(side, Kind::LinkBroken, why);
+        // What the files hold is not known: copied aside, and not promotable without it.
+        if !is_promotable(turn, side) && turn.relay_is_saved(side, look) {
+            turn.act(Action::ResetLink { side });
+        }
+        return;
+    }
     let unapplied = link.received.subtract(&look.executed);
     let point = Action::Point {
         side,
@@ -107,14 +115,18 @@ fn repoint(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatus
     let Some(peer) = turn.server_since(side.peer(), look.at) else {
         return;
     };
-    // Until it has come again this member lacks it, and must not be promotable.
-    let promotable = turn.memory.writer() == Some(side.peer()) && !turn.may_lack(side);
-    if promotable {
+    // Until it has come again this member lacks it.
+    if is_promotable(turn, side) {
         return;
     }
     if peer.executed.contains(&unapplied) || turn.relay_is_saved(side, look) {
         turn.act(point);
     }
+}
+
+/// It is on record, or may be, that this member has everything.
+fn is_promotable(turn: &Turn<'_>, side: Side) -> bool {
+    turn.memory.writer() == Some(side.peer()) && !turn.may_lack(side)
 }
 
 fn errors(turn: &mut Turn<'_>, side: Side, link: &LinkStatus, gated: bool) {

@@ -85,7 +85,15 @@ fn cut(turn: &mut Turn<'_>, side: Side, mut rejoin: Rejoin) {
             );
             rejoin.cut = false;
         }
-        Some(Ok(_) | Err(ActionError::Failed(_) | ActionError::Denied(_) | ActionError::Stale))
+        Some(
+            Ok(_)
+            | Err(
+                ActionError::Failed(_)
+                | ActionError::Denied(_)
+                | ActionError::Unreadable(_)
+                | ActionError::Stale,
+            ),
+        )
         | None => {
             turn.act(action);
             return;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::action::{Action, ActionKind, OpId, Step};
+use crate::model::action::{Action, ActionError, ActionKind, OpId, Step};
 use crate::model::facts::{Facts, MemberFacts, Work};
 use crate::model::finding::{Finding, Kind};
 use crate::model::gtid::{GtidSet, Uuid};
@@ -148,10 +148,24 @@ impl<'a> Turn<'a> {
     pub(super) fn fetches_anew(&self, side: Side, look: &ServerFact) -> bool {
         let repeats = look.link.as_ref().is_some_and(LinkStatus::repeats);
         self.loses_relay_log(look)
+            || self.unreadable_link(side).is_some()
             || repeats
                 && self
                     .server(side.peer())
                     .is_some_and(|peer| peer.executed.contains(&look.executed))
+    }
+
+    /// Why this life of the server cannot read the files of its link.
+    pub(super) fn unreadable_link(&self, side: Side) -> Option<&'a str> {
+        let work = self.work(Some(side));
+        let reset = self.done_at(side, ActionKind::ResetLink);
+        let since = reset.max(self.memory.lives_since[side]);
+        let starts = [ActionKind::StartReceiver, ActionKind::StartApplier];
+        let mut tried = starts.iter().filter_map(|kind| work.ended.get(kind));
+        tried.find_map(|ended| match &ended.result {
+            Err(ActionError::Unreadable(why)) if ended.begun >= since => Some(why.as_str()),
+            Ok(_) | Err(_) => None,
+        })
     }
 
     pub(super) fn is_lossless(&self) -> bool {
@@ -319,6 +333,7 @@ impl<'a> Turn<'a> {
             | ActionKind::DisarmSource
             | ActionKind::SetAckTimeout
             | ActionKind::Point
+            | ActionKind::ResetLink
             | ActionKind::StartReceiver
             | ActionKind::StopReceiver
             | ActionKind::StartApplier

@@ -88,6 +88,9 @@ pub enum Action {
     /// Both threads are stopped for it, and relay logs are thrown away: refused where something in them is
     /// neither executed nor `expendable`, which is what the living peer has or what was copied aside.
     Point { side: Side, expendable: GtidSet },
+    /// Throw away the files of a stopped link that the server cannot read, once they were copied aside. Where
+    /// it leads and its delay are kept.
+    ResetLink { side: Side },
     /// Start the receiver. On MariaDB with both threads stopped its position is first made to include
     /// what the member has executed, and the peer is waited for, which must have that.
     StartReceiver { side: Side },
@@ -132,6 +135,7 @@ pub enum ActionKind {
     DisarmSource,
     SetAckTimeout,
     Point,
+    ResetLink,
     StartReceiver,
     StopReceiver,
     StartApplier,
@@ -165,6 +169,7 @@ impl Action {
             | Self::DisarmSource { side }
             | Self::SetAckTimeout { side, .. }
             | Self::Point { side, .. }
+            | Self::ResetLink { side }
             | Self::StartReceiver { side }
             | Self::StopReceiver { side }
             | Self::StartApplier { side }
@@ -197,6 +202,7 @@ impl Action {
             Self::DisarmSource { .. } => ActionKind::DisarmSource,
             Self::SetAckTimeout { .. } => ActionKind::SetAckTimeout,
             Self::Point { .. } => ActionKind::Point,
+            Self::ResetLink { .. } => ActionKind::ResetLink,
             Self::StartReceiver { .. } => ActionKind::StartReceiver,
             Self::StopReceiver { .. } => ActionKind::StopReceiver,
             Self::StartApplier { .. } => ActionKind::StartApplier,
@@ -272,13 +278,17 @@ pub enum ActionError {
     Failed(String),
     /// The server did not let our account in; trying again helps once the account is repaired.
     Denied(String),
+    /// The server cannot read its own files of the link: it was killed between a relay log and the index.
+    Unreadable(String),
 }
 
 impl std::fmt::Display for ActionError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Stale => f.write_str("the writer changed meanwhile"),
-            Self::Refused(why) | Self::Failed(why) | Self::Denied(why) => f.write_str(why),
+            Self::Refused(why) | Self::Failed(why) | Self::Denied(why) | Self::Unreadable(why) => {
+                f.write_str(why)
+            }
         }
     }
 }

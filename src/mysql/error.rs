@@ -98,6 +98,12 @@ impl SqlError {
             .is_some_and(|errno| refuses_login(u32::from(errno)))
     }
 
+    /// The server could not read its relay log's index or what it points at (MariaDB 1201, MySQL 1872).
+    pub fn is_link_unreadable(&self) -> bool {
+        const UNREADABLE: [u16; 2] = [1201, 1872];
+        self.errno.is_some_and(|errno| UNREADABLE.contains(&errno))
+    }
+
     /// Nobody listens where the login was attempted.
     pub fn is_nobody_there(&self) -> bool {
         let nobody = [ErrorKind::NotFound, ErrorKind::ConnectionRefused];

@@ -29,6 +29,19 @@ impl Dialect {
         format!("START {} {}", self.replica(), thread.word())
     }
 
+    /// Deletes the link's relay logs and positions. Where it leads is kept, its delay is not.
+    pub fn reset_link(self) -> String {
+        format!("RESET {}", self.replica())
+    }
+
+    /// Sets the link's delay, in seconds.
+    pub fn set_delay(self, seconds: u64) -> String {
+        match self.can(Can::SourceWords) {
+            true => format!("CHANGE REPLICATION SOURCE TO SOURCE_DELAY={seconds}"),
+            false => format!("CHANGE MASTER TO MASTER_DELAY={seconds}"),
+        }
+    }
+
     /// Stops a thread of the link.
     pub fn stop(self, thread: Thread) -> String {
         format!("STOP {} {}", self.replica(), thread.word())

@@ -259,5 +259,6 @@ fn outlasts_a_look(kind: ActionKind) -> bool {
             | ActionKind::Walk
             | ActionKind::Cut
             | ActionKind::SaveRelay
+            | ActionKind::ResetLink
     )
 }

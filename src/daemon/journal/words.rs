@@ -80,7 +80,10 @@ pub(super) fn ending(outcome: &Outcome) -> (Event, Severity, String) {
         ),
         (
             Err(
-                error @ (ActionError::Refused(_) | ActionError::Failed(_) | ActionError::Denied(_)),
+                error @ (ActionError::Refused(_)
+                | ActionError::Failed(_)
+                | ActionError::Denied(_)
+                | ActionError::Unreadable(_)),
             ),
             _,
         ) => (

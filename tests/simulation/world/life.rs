@@ -54,6 +54,9 @@ impl World {
         let Some(life) = self.servers[side].life.take() else {
             return;
         };
+        if self.servers[side].link && matches!(how, Ended::Signal(_)) {
+            self.servers[side].unreadable |= self.rng.one_in(20);
+        }
         self.say(|| {
             format!(
                 "{side}: process {} dies, {} wait",

@@ -129,6 +129,8 @@ pub struct Server {
     pub relay: VecDeque<Entry>,
     /// The relay log ends within a transaction.
     pub partial: bool,
+    /// The relay log and its index are at odds: neither thread starts.
+    pub unreadable: bool,
     /// The applier takes this long for a transaction.
     pub apply_takes: u64,
     /// A commit takes this long on its disk.
@@ -163,6 +165,7 @@ impl Server {
             has: BTreeMap::new(),
             relay: VecDeque::new(),
             partial: false,
+            unreadable: false,
             apply_takes: 0,
             disk_takes: 0,
             prepared_xa: 0,

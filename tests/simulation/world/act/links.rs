@@ -1,14 +1,22 @@
 //! What is done to a link and its threads.
 
-use dualmasterd::model::action::Brought;
+use dualmasterd::model::action::{ActionError, Brought};
 use dualmasterd::model::gtid::GtidSet;
 use dualmasterd::model::link::Receiver;
 use dualmasterd::model::member::Side;
 use dualmasterd::model::server::Family;
 
-use super::Effect::{self, EndsLater, Waits};
+use super::Effect::{self, Ends, EndsLater, Waits};
 use super::{done, failed};
+use crate::world::server::Server;
 use crate::world::{Event, MS, SECOND, Time, World};
+
+fn readable(server: &Server) -> Result<(), Effect> {
+    match server.unreadable {
+        true => Err(Ends(Err(ActionError::Unreadable("1201".into())))),
+        false => Ok(()),
+    }
+}
 
 impl World {
     /// The relay logs of this member are deleted.
@@ -19,6 +27,9 @@ impl World {
 
     pub(super) fn points_anew(&mut self, side: Side, expendable: &GtidSet) -> Effect {
         let server = &self.servers[side];
+        if let Err(unreadable) = readable(server) {
+            return unreadable;
+        }
         let only_received = server.set(&server.relay);
         if !expendable.contains(&only_received.subtract(&server.set(&server.binlog))) {
             return failed("unapplied transactions");
@@ -43,15 +54,32 @@ impl World {
         }
     }
 
+    /// The files of a stopped link are deleted.
+    pub(super) fn resets(&mut self, side: Side, begun: Time) -> Result<Effect, Effect> {
+        let life = self.server(side, begun)?;
+        if life.applier || life.receiver != Receiver::Stopped {
+            return Ok(failed("a thread runs"));
+        }
+        self.purges(side);
+        self.servers[side].unreadable = false;
+        Ok(done())
+    }
+
+    fn can_start(&self, side: Side) -> Result<(), Effect> {
+        let server = &self.servers[side];
+        if !server.link {
+            return Err(failed("no link is configured"));
+        }
+        readable(server)
+    }
+
     pub(super) fn starts_receiver(&mut self, side: Side, begun: Time) -> Result<Effect, Effect> {
         let life = self.server(side, begun)?;
         if life.receiver != Receiver::Stopped {
             return Ok(done());
         }
         let both_stopped = !life.applier;
-        if !self.servers[side].link {
-            return Ok(failed("no link is configured"));
-        }
+        self.can_start(side)?;
         if both_stopped && self.family() == Family::Mariadb {
             self.points(side);
         }
@@ -87,9 +115,7 @@ impl World {
             return Ok(done());
         }
         let both_stopped = life.receiver == Receiver::Stopped;
-        if !self.servers[side].link {
-            return Ok(failed("no link is configured"));
-        }
+        self.can_start(side)?;
         if both_stopped && self.family() == Family::Mariadb {
             self.purges(side);
         }

@@ -195,6 +195,7 @@ impl World {
                 self.server(*side, begun)?;
                 self.points_anew(*side, expendable)
             }
+            Action::ResetLink { side } => self.resets(*side, begun)?,
             Action::StartReceiver { side } => self.starts_receiver(*side, begun)?,
             Action::StopReceiver { side } => self.stops_receiver(*side, begun)?,
             Action::StartApplier { side } => self.starts_applier(*side, begun)?,
