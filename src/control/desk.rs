@@ -1,8 +1,9 @@
 //! Turns a command into a request to a pair's loop, or into what the newest report says.
 
+mod door;
 mod fault;
+mod meant;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -10,61 +11,21 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
+pub use self::door::{Asked, AskedReload, AskedSessions, PairHandle, Pairs};
+use self::door::{LOOP_ANSWERS, deliver, receive};
 pub(super) use self::fault::Fault;
-use self::fault::{denied, failed, silent, unknown};
+use self::fault::{denied, failed, unknown};
+use self::meant::{member_or_reader, reason_of, releases, side, threads};
 use super::access::Peer;
 use super::commands::{Answer, Command, Failure, PROTOCOL};
-use super::report::{MemberSessions, OperationReport, PairReport};
-use crate::model::member::{Both, Side};
-use crate::model::request::{Granted, Refusal, Reply, Request, Thread, Verb};
-
-/// A loop that does not take or answer a request within this time is called unavailable.
-const LOOP_ANSWERS: Duration = Duration::from_secs(10);
+use super::report::{OperationReport, PairReport};
+use crate::model::request::{Granted, Refusal, Request, Verb};
 
 /// A reload reads files and checks binaries.
 const RELOAD_ANSWERS: Duration = Duration::from_secs(30);
 
 /// The longest [`Command::Watch`].
 const LONGEST_WATCH: Duration = Duration::from_secs(3600);
-
-/// A request on its way to a pair's loop.
-#[derive(Debug)]
-pub struct Asked {
-    /// To be put among the facts.
-    pub request: Request,
-    /// Takes the core's reply of the same id.
-    pub reply: oneshot::Sender<Reply>,
-}
-
-/// A question for the sessions of both members, on its way to a task beside the loop.
-#[derive(Debug)]
-pub struct AskedSessions {
-    /// Takes the answer, one entry per member.
-    pub reply: oneshot::Sender<Vec<MemberSessions>>,
-}
-
-/// A request to read the configuration again.
-#[derive(Debug)]
-pub struct AskedReload {
-    /// Takes what changed, or what is wrong with the files, in words.
-    pub reply: oneshot::Sender<Result<String, String>>,
-}
-
-/// How a pair is reached.
-#[derive(Debug, Clone)]
-pub struct PairHandle {
-    /// The members' names.
-    pub members: Both<String>,
-    /// To its loop.
-    pub requests: mpsc::Sender<Asked>,
-    /// To whoever asks its servers for their sessions.
-    pub sessions: mpsc::Sender<AskedSessions>,
-    /// Its newest report.
-    pub report: watch::Receiver<Arc<PairReport>>,
-}
-
-/// All pairs by name.
-pub type Pairs = BTreeMap<String, PairHandle>;
 
 /// Everything that answers need.
 #[derive(Debug, Clone)]
@@ -293,9 +254,6 @@ impl Desk {
     }
 }
 
-/// The longest reason, in characters.
-const LONGEST_REASON: usize = 200;
-
 /// Waits until the operation has ended, the time is up or the pair is gone.
 async fn watch_operation(
     mut report: watch::Receiver<Arc<PairReport>>,
@@ -318,85 +276,4 @@ fn find(report: &PairReport, op: u64) -> Option<OperationReport> {
         .iter()
         .rfind(|found| found.op == op)
         .cloned()
-}
-
-fn side(handle: &PairHandle, member: &str) -> Result<Side, Fault> {
-    let found = Side::BOTH
-        .into_iter()
-        .find(|side| handle.members[*side] == member);
-    found.ok_or_else(|| {
-        let Both { a, b } = &handle.members;
-        unknown(format!("no member `{member}`; there is: {a}, {b}"))
-    })
-}
-
-/// The member named, or the one that is not the register's writer.
-fn member_or_reader(handle: &PairHandle, member: Option<String>) -> Result<Side, Fault> {
-    if let Some(member) = member {
-        return side(handle, &member);
-    }
-    match handle.report.borrow().writer.as_deref() {
-        Some(writer) => side(handle, writer).map(Side::peer),
-        None => Err(unknown(
-            "no writer was chosen yet: name the member".to_owned(),
-        )),
-    }
-}
-
-/// A reason is stored with the register and shown in every list: one short line.
-fn reason_of(reason: String) -> Result<String, Fault> {
-    if reason.chars().count() <= LONGEST_REASON && !reason.contains(char::is_control) {
-        return Ok(reason);
-    }
-    Err(failed(
-        Failure::Malformed,
-        format!("a reason is one line of at most {LONGEST_REASON} characters"),
-    ))
-}
-
-fn threads(only: Option<Thread>) -> impl Iterator<Item = Thread> {
-    [Thread::Receiver, Thread::Applier]
-        .into_iter()
-        .filter(move |thread| only.is_none_or(|only| only == *thread))
-}
-
-/// A release for each hold that is there and meant; for a thread named in full, whether held or not.
-fn releases(
-    handle: &PairHandle,
-    member: Option<&str>,
-    thread: Option<Thread>,
-) -> Result<Vec<Verb>, Fault> {
-    let only = member.map(|member| side(handle, member)).transpose()?;
-    if let (Some(side), Some(thread)) = (only, thread) {
-        return Ok(vec![Verb::Release { side, thread }]);
-    }
-    let report = handle.report.borrow();
-    let mut verbs = Vec::new();
-    for side in Side::BOTH
-        .into_iter()
-        .filter(|side| only.is_none_or(|o| o == *side))
-    {
-        let of = report
-            .members
-            .iter()
-            .find(|m| m.name == handle.members[side]);
-        let held = of.map(|member| member.holds.as_slice()).unwrap_or_default();
-        let meant = threads(thread).filter(|thread| held.iter().any(|h| h.thread == *thread));
-        verbs.extend(meant.map(|thread| Verb::Release { side, thread }));
-    }
-    Ok(verbs)
-}
-
-async fn deliver<T>(whom: &str, to: &mpsc::Sender<T>, what: T) -> Result<(), Fault> {
-    match timeout(LOOP_ANSWERS, to.send(what)).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(_)) | Err(_) => Err(silent(whom)),
-    }
-}
-
-async fn receive<T>(whom: &str, answer: oneshot::Receiver<T>, wait: Duration) -> Result<T, Fault> {
-    match timeout(wait, answer).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(_)) | Err(_) => Err(silent(whom)),
-    }
 }
