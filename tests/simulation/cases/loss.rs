@@ -2,7 +2,7 @@
 
 use dualmasterd::model::policy::Durability;
 
-use super::{FAMILIES, SEEDS, each, healthy, recovers, tail, writer};
+use super::{FAMILIES, SEEDS, each, healthy, moves, recovers, serves, tail, writer};
 use crate::support::policy;
 use crate::world::fault::Fault;
 use crate::world::{MS, SECOND};
@@ -34,19 +34,8 @@ fn a_healthy_pair_is_left_alone() {
 fn a_killed_writer_is_replaced_and_returns() {
     each(|world| {
         let old = writer(world);
-        let at = world.now;
         world.fault(Fault::Killed(old));
-        assert!(
-            world.run_until(SECOND, |world| world.endpoint.writer == Some(old.peer())),
-            "{}",
-            tail(world)
-        );
-        assert!(
-            world.now - at < 60 * MS,
-            "took {} ms\n{}",
-            (world.now - at) / MS,
-            tail(world)
-        );
+        moves(world, old.peer(), 60 * MS);
         recovers(world, 15 * SECOND);
     });
 }
@@ -56,17 +45,7 @@ fn a_killed_reader_returns() {
     each(|world| {
         let old = writer(world);
         world.fault(Fault::Killed(old.peer()));
-        let at = world.now;
-        assert!(
-            world.run_until(SECOND, |world| world.last_ack > at + 20 * MS),
-            "{}",
-            tail(world)
-        );
-        assert!(
-            world.now - at < 100 * MS,
-            "writes stalled {} ms",
-            (world.now - at) / MS
-        );
+        serves(world, 20 * MS, 100 * MS);
         recovers(world, 15 * SECOND);
         assert_eq!(writer(world), old);
     });
@@ -86,19 +65,8 @@ fn both_killed() {
 fn a_frozen_writer_is_replaced() {
     each(|world| {
         let old = writer(world);
-        let at = world.now;
         world.fault(Fault::Frozen(old));
-        assert!(
-            world.run_until(3 * SECOND, |world| world.endpoint.writer
-                == Some(old.peer())),
-            "{}",
-            tail(world)
-        );
-        assert!(
-            world.now - at < 1_600 * MS,
-            "took {} ms",
-            (world.now - at) / MS
-        );
+        moves(world, old.peer(), 1_600 * MS);
         recovers(world, 15 * SECOND);
     });
 }
@@ -119,18 +87,8 @@ fn a_short_freeze_moves_nothing() {
 fn a_frozen_reader_never_fences_the_writer() {
     each(|world| {
         let old = writer(world);
-        let at = world.now;
         world.fault(Fault::Frozen(old.peer()));
-        assert!(
-            world.run_until(3 * SECOND, |world| world.last_ack > at + 500 * MS),
-            "{}",
-            tail(world)
-        );
-        assert!(
-            world.now - at < 1_600 * MS,
-            "writes stalled {} ms",
-            (world.now - at) / MS
-        );
+        serves(world, 500 * MS, 1_600 * MS);
         world.run(3 * SECOND);
         world.fault(Fault::Thawed(old.peer()));
         recovers(world, 20 * SECOND);

@@ -9,6 +9,7 @@ mod traps;
 
 use dualmasterd::model::member::Side;
 use dualmasterd::model::policy::Policy;
+use dualmasterd::model::request::Verb;
 use dualmasterd::model::server::Family;
 
 use crate::story;
@@ -17,6 +18,12 @@ use crate::world::{MS, SECOND, World};
 
 const FAMILIES: [Family; 2] = [Family::Mariadb, Family::Mysql];
 const SEEDS: std::ops::Range<u64> = 1..6;
+
+/// A planned switchover, as an operator asks for it.
+const SWITCHOVER: Verb = Verb::Switchover {
+    to: None,
+    accept_own_rows: false,
+};
 
 /// A pair that has just become healthy.
 pub fn healthy(policy: Policy, seed: u64) -> World {
@@ -71,6 +78,30 @@ pub fn finish(world: &mut World, healthy: bool) {
     world.check_equal_but_heartbeats();
     world.clients_write(true);
     world.run(100 * MS);
+}
+
+/// From now on the endpoint leads to this member in less than `limit`.
+fn moves(world: &mut World, to: Side, limit: u64) {
+    let at = world.now;
+    let moved = world.run_until(3 * SECOND, |world| world.endpoint.writer == Some(to));
+    in_time(world, moved, at, limit);
+}
+
+/// Something that is written later than `after` from now is acknowledged within `limit`.
+fn serves(world: &mut World, after: u64, limit: u64) {
+    let at = world.now;
+    let served = world.run_until(3 * SECOND, |world| world.last_ack > at + after);
+    in_time(world, served, at, limit);
+}
+
+fn in_time(world: &World, done: bool, at: u64, limit: u64) {
+    let took = world.now - at;
+    assert!(
+        done && took < limit,
+        "took {} ms\n{}",
+        took / MS,
+        tail(world)
+    );
 }
 
 /// The same story for both families and a few seeds.

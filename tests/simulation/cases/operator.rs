@@ -3,7 +3,7 @@
 use dualmasterd::model::member::Side;
 use dualmasterd::model::request::Verb;
 
-use super::{FAMILIES, each, healthy, recovers, tail, writer};
+use super::{FAMILIES, SWITCHOVER, each, healthy, recovers, tail, writer};
 use crate::support::policy;
 use crate::world::fault::Fault;
 use crate::world::server::Content;
@@ -66,10 +66,7 @@ fn a_paused_pair_promotes_nobody_and_switches_by_order() {
         world.run(5 * SECOND);
         assert_eq!(writer(world), old, "{}", tail(world));
         world.run(10 * SECOND);
-        world.request(Verb::Switchover {
-            to: None,
-            accept_own_rows: false,
-        });
+        world.request(SWITCHOVER);
         world.run(3 * SECOND);
         assert_eq!(writer(world), old.peer(), "{}", tail(world));
         world.request(Verb::Resume);

@@ -1,9 +1,8 @@
 //! Roles change as planned.
 
 use dualmasterd::model::member::Side;
-use dualmasterd::model::request::Verb;
 
-use super::{FAMILIES, each, healthy, recovers, tail, writer};
+use super::{FAMILIES, SWITCHOVER, each, healthy, moves, recovers, writer};
 use crate::support::policy;
 use crate::world::fault::Fault;
 use crate::world::{MS, SECOND};
@@ -13,23 +12,8 @@ fn a_switchover() {
     each(|world| {
         for _ in 0..3 {
             let old = writer(world);
-            let at = world.now;
-            world.request(Verb::Switchover {
-                to: None,
-                accept_own_rows: false,
-            });
-            assert!(
-                world.run_until(3 * SECOND, |world| world.endpoint.writer
-                    == Some(old.peer())),
-                "{}",
-                tail(world)
-            );
-            assert!(
-                world.now - at < 450 * MS,
-                "took {} ms\n{}",
-                (world.now - at) / MS,
-                tail(world)
-            );
+            world.request(SWITCHOVER);
+            moves(world, old.peer(), 450 * MS);
             recovers(world, 5 * SECOND);
             assert_eq!(writer(world), old.peer());
         }
@@ -43,10 +27,7 @@ fn a_switchover_that_cannot_close_the_writer_is_undone() {
         // The reader acknowledges nothing: read_only waits behind the commits.
         world.fault(Fault::Mute(old.peer()));
         world.run(60 * MS);
-        world.request(Verb::Switchover {
-            to: None,
-            accept_own_rows: false,
-        });
+        world.request(SWITCHOVER);
         world.run(200 * MS);
         let daemon = world.daemon.as_ref().unwrap();
         let ended = daemon.memory.last_op.as_ref().expect("it ended");

@@ -1,8 +1,6 @@
 //! The daemon is killed at the begin of every action of a story.
 
-use dualmasterd::model::request::Verb;
-
-use super::{FAMILIES, healthy, recovers, writer};
+use super::{FAMILIES, SWITCHOVER, healthy, recovers, writer};
 use crate::support::policy;
 use crate::world::fault::Fault;
 use crate::world::{SECOND, World};
@@ -44,10 +42,7 @@ fn the_daemon_is_killed_at_every_step_of_a_hang() {
 #[test]
 fn the_daemon_is_killed_at_every_step_of_a_switchover() {
     killed_at_every_step(|world| {
-        world.request(Verb::Switchover {
-            to: None,
-            accept_own_rows: false,
-        });
+        world.request(SWITCHOVER);
     });
 }
 

@@ -2,9 +2,8 @@
 
 use dualmasterd::model::action::ActionKind;
 use dualmasterd::model::member::Side;
-use dualmasterd::model::request::Verb;
 
-use super::{each, recovers, tail, writer};
+use super::{SWITCHOVER, each, recovers, tail, writer};
 use crate::world::fault::Fault;
 use crate::world::{MS, SECOND, World};
 
@@ -20,27 +19,17 @@ fn nothing_moved(world: &mut World, old: Side) {
 }
 
 #[test]
-fn a_host_that_stands_still_kills_nobody() {
-    each(|world| {
-        let old = writer(world);
-        for span in [400 * MS, 1_500 * MS, 6 * SECOND] {
-            world.fault(Fault::HostStands(span));
-            world.run(span + SECOND);
-        }
-        nothing_moved(world, old);
-    });
-}
-
-#[test]
-fn a_daemon_that_stands_still_kills_nobody() {
-    each(|world| {
-        let old = writer(world);
-        for span in [400 * MS, 1_500 * MS, 6 * SECOND] {
-            world.fault(Fault::DaemonStands(span));
-            world.run(span + SECOND);
-        }
-        nothing_moved(world, old);
-    });
+fn a_host_or_a_daemon_that_stands_still_kills_nobody() {
+    for stands in [Fault::HostStands, Fault::DaemonStands] {
+        each(|world| {
+            let old = writer(world);
+            for span in [400 * MS, 1_500 * MS, 6 * SECOND] {
+                world.fault(stands(span));
+                world.run(span + SECOND);
+            }
+            nothing_moved(world, old);
+        });
+    }
 }
 
 #[test]
@@ -129,11 +118,7 @@ fn a_prepared_xa_transaction_refuses_the_switchover() {
         let old = writer(world);
         world.fault(Fault::XaPrepared(old));
         world.run(SECOND);
-        let switchover = Verb::Switchover {
-            to: None,
-            accept_own_rows: false,
-        };
-        world.request(switchover);
+        world.request(SWITCHOVER);
         world.run(SECOND);
         assert_eq!(writer(world), old, "{}", tail(world));
         recovers(world, 10 * SECOND);
