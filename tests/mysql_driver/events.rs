@@ -8,7 +8,6 @@ use dualmasterd::act::link::{start_applier, stop_applier};
 use dualmasterd::act::semi_sync::{arm_source, disarm_source};
 use dualmasterd::model::member::Side;
 use dualmasterd::model::server::ENDLESS_MS;
-use dualmasterd::observe::probes::WriterProbe;
 
 use crate::BUDGET;
 use crate::pair::Pair;
@@ -24,13 +23,7 @@ pub async fn handed_over(pair: &Pair) {
          CREATE DEFINER=definer@localhost EVENT `e``v`.`off` ON SCHEDULE EVERY 1 DAY DISABLE DO DO 1",
     )
     .await;
-    watched
-        .writer
-        .send(Some(WriterProbe {
-            epoch: 7,
-            writer: 1,
-        }))
-        .unwrap();
+    watched.is_writer(7);
     for _ in 0..100 {
         if b.value("SELECT event_name FROM dualmasterd.events")
             .await

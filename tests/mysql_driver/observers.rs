@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use dualmasterd::model::member::Side;
 use dualmasterd::model::probe::{Pace, ProbeFact};
-use dualmasterd::observe::probes::WriterProbe;
 use dualmasterd::observe::{ProbeKind, Seen};
 use nix::sys::signal::Signal;
 
@@ -31,13 +30,7 @@ pub async fn of_a_writer(pair: &Pair) {
 
     // As writer: a row with epoch and writer comes to the reader.
     let before = a.look().await.executed;
-    watched
-        .writer
-        .send(Some(WriterProbe {
-            epoch: 7,
-            writer: 1,
-        }))
-        .unwrap();
+    watched.is_writer(7);
     watched
         .until("a local write", answered(ProbeKind::LocalWrite))
         .await;

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use dualmasterd::model::member::Side;
 use dualmasterd::mysql::look::Looker;
-use dualmasterd::observe::probes::WriterProbe;
 
 use crate::pair::{LIMIT, Pair, life, now};
 use crate::watched::Watched;
@@ -40,12 +39,7 @@ pub async fn at_rest(pair: &Pair) {
         Watched::start(&pair.a, Side::A),
         Watched::start(&pair.b, Side::B),
     );
-    a.writer
-        .send(Some(WriterProbe {
-            epoch: 8,
-            writer: 1,
-        }))
-        .unwrap();
+    a.is_writer(8);
     tokio::time::sleep(Duration::from_secs(1)).await;
     let before = processor_time();
     let span = Duration::from_secs(5);

@@ -52,6 +52,12 @@ impl Watched {
         }
     }
 
+    /// From now on the first server is probed as the writer of this epoch.
+    pub fn is_writer(&self, epoch: u64) {
+        let probe = WriterProbe { epoch, writer: 1 };
+        self.writer.send(Some(probe)).unwrap();
+    }
+
     /// Reads until something is as wanted.
     pub async fn until(&mut self, what: &str, wanted: impl Fn(&Seen) -> bool) -> Seen {
         let found = async {
