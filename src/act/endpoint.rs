@@ -7,9 +7,9 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
-use super::instance::chain;
 use crate::config::{AddressSettings, EndpointSettings};
 use crate::model::action::{ActionError, Brought};
+use crate::model::causes::chain;
 use crate::model::member::{Both, Side};
 use crate::net::address::{Addresses, Cidr};
 use crate::net::announce;

@@ -20,6 +20,7 @@ use super::files;
 use crate::binlog::ghost::GhostTransaction;
 use crate::config::{MemberSettings, PairSettings};
 use crate::model::action::{ActionError, Brought, Removed};
+use crate::model::causes::chain;
 use crate::model::gtid::GtidSet;
 use crate::model::incarnation::Incarnation;
 use crate::runtime::adopt;
@@ -388,17 +389,6 @@ async fn on_disk<T: Send + 'static>(
         Ok(Err(lost)) => Err(failed(lost.to_string())),
         Err(_) => Err(failed(format!("no answer after {FILES_WITHIN:?}"))),
     }
-}
-
-/// An error with its causes, on one line.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 /// Rows of each table in the transactions that were cut off.

@@ -25,6 +25,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 
 use crate::model::action::{Action, ActionError, Brought, Step};
+use crate::model::causes::chain;
 use crate::model::member::{Both, Side};
 use crate::model::policy::Policy;
 use crate::model::server::Family;
@@ -35,7 +36,7 @@ use self::accounts::App;
 use self::endpoint::EndpointHands;
 pub use self::handle::ServerHandle;
 use self::hook::Hooks;
-use self::instance::{InstanceHands, chain};
+use self::instance::InstanceHands;
 use self::sessions::Which;
 
 /// An action that ended.

@@ -11,6 +11,7 @@ use super::pretty::{self, Paint};
 use super::span;
 use crate::control::commands::{Answer, Command, Failure};
 use crate::control::report::{OperationReport, PairReport};
+use crate::model::causes::chain;
 
 /// The line that `version` prints even where no daemon answers.
 const OWN_VERSION: &str = concat!("dualmasterctl ", env!("CARGO_PKG_VERSION"), "\n");
@@ -272,17 +273,6 @@ fn print(terminal: &mut Terminal<'_>, text: &str) {
 
 fn complain(terminal: &mut Terminal<'_>, text: &str) {
     let _ = writeln!(terminal.err, "dualmasterctl: {text}");
-}
-
-/// An error with its sources.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(inner) = source {
-        text.push_str(&format!(": {inner}"));
-        source = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]

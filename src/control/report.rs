@@ -8,6 +8,7 @@ use crate::model::finding::Severity;
 use crate::model::policy::{Automation, Durability};
 use crate::model::request::Guard;
 use crate::model::server::Family;
+use crate::model::session::ListedSession;
 
 /// One pair at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -273,28 +274,7 @@ pub struct MemberSessions {
     /// The member's name.
     pub member: String,
     /// Its sessions, or why they could not be asked for.
-    pub sessions: Result<Vec<SessionReport>, String>,
-}
-
-/// One session, with the columns of `SHOW PROCESSLIST`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SessionReport {
-    /// Its id at the server.
-    pub id: u64,
-    /// The account's user.
-    pub user: String,
-    /// The client's host and port.
-    pub host: String,
-    /// Its default schema.
-    pub db: Option<String>,
-    /// The kind of command it executes.
-    pub command: String,
-    /// Seconds in its present state.
-    pub time: i64,
-    /// Its state in the server's words.
-    pub state: String,
-    /// Its statement.
-    pub info: Option<String>,
+    pub sessions: Result<Vec<ListedSession>, String>,
 }
 
 impl PairReport {

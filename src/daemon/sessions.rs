@@ -2,12 +2,14 @@
 
 use tokio::sync::mpsc;
 
+use crate::act::handle::LIMIT;
 use crate::act::{Actor, ServerHandle};
 use crate::control::desk::AskedSessions;
-use crate::control::report::{MemberSessions, SessionReport};
+use crate::control::report::MemberSessions;
 use crate::model::member::Both;
 use crate::model::policy::Policy;
-use crate::mysql::sessions::{self, Listed};
+use crate::model::session::ListedSession;
+use crate::mysql::sessions;
 
 /// Lists of sessions are asked for beside the loop.
 pub(super) async fn answer_sessions(
@@ -26,21 +28,8 @@ pub(super) async fn answer_sessions(
     }
 }
 
-async fn list(server: &ServerHandle) -> Result<Vec<SessionReport>, String> {
-    let limit = crate::act::handle::LIMIT;
+async fn list(server: &ServerHandle) -> Result<Vec<ListedSession>, String> {
     let mut session = server.session().await.map_err(|error| error.chain())?;
-    let listed = sessions::list(&mut session, limit)
-        .await
-        .map_err(|error| error.chain())?;
-    let report = |session: Listed| SessionReport {
-        id: session.id,
-        user: session.user,
-        host: session.host,
-        db: session.db,
-        command: session.command,
-        time: session.time,
-        state: session.state,
-        info: session.info,
-    };
-    Ok(listed.into_iter().map(report).collect())
+    let listed = sessions::list(&mut session, LIMIT).await;
+    listed.map_err(|error| error.chain())
 }

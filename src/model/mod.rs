@@ -1,6 +1,7 @@
 //! The nouns: what a pair is, what is seen of it, what may be done to it. No verbs, no I/O.
 
 pub mod action;
+pub mod causes;
 pub mod facts;
 pub mod finding;
 pub mod gtid;
@@ -16,4 +17,5 @@ pub mod process;
 pub mod register;
 pub mod request;
 pub mod server;
+pub mod session;
 pub mod time;

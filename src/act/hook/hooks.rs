@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{HookContext, HookMember, run_all};
-use crate::act::instance::chain;
 use crate::model::action::{ActionError, Brought, OpId};
+use crate::model::causes::chain;
 use crate::model::hook::HookCall;
 use crate::model::member::Both;
 use crate::model::policy::HookEvent;

@@ -9,12 +9,11 @@ use clap::Parser;
 
 use super::*;
 use crate::control::commands::Frame;
-use crate::control::report::{
-    FindingReport, HoldReport, MemberSessions, PairState, SessionReport, ThreadState,
-};
+use crate::control::report::{FindingReport, HoldReport, MemberSessions, PairState, ThreadState};
 use crate::control::tests::healthy;
 use crate::model::finding::{Kind, Severity};
 use crate::model::request::{Guard, Thread};
+use crate::model::session::ListedSession;
 
 struct Said {
     exit: Exit,
@@ -310,7 +309,7 @@ fn history_links_and_sessions_are_tables() {
     let sessions = vec![
         MemberSessions {
             member: "db1".to_owned(),
-            sessions: Ok(vec![SessionReport {
+            sessions: Ok(vec![ListedSession {
                 id: 5,
                 user: "app".to_owned(),
                 host: "localhost".to_owned(),

@@ -10,8 +10,8 @@ use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::PairError;
-use crate::act::instance::chain;
 use crate::daemon::clock;
+use crate::model::causes::chain;
 use crate::model::facts::Facts;
 use crate::model::memory::Durable;
 use crate::model::time::Timestamp;
