@@ -79,15 +79,6 @@ impl Index {
         }
         Ok(index)
     }
-
-    /// The text of an index that lists the first `count` files.
-    pub fn text_of_first(&self, count: usize) -> String {
-        self.files
-            .iter()
-            .take(count)
-            .map(|file| format!("{}\n", file.line))
-            .collect()
-    }
 }
 
 /// The name of the copy that MySQL makes while it rewrites the index.
@@ -135,7 +126,6 @@ mod tests {
                 Path::new("/logs/binlog.000002")
             ]
         );
-        assert_eq!(index.text_of_first(1), "./binlog.000001\n");
         assert_eq!(index.files[0].name(), "binlog.000001");
         fs::write(&path, "\n").unwrap();
         assert!(matches!(

@@ -47,8 +47,6 @@ pub struct LinkStatus {
     pub received: GtidSet,
     /// A transaction came only in part and its rows may already be applied, with their locks held.
     pub half: bool,
-    /// Server-reported lag in seconds, where it knows one.
-    pub seconds_behind: Option<u64>,
 }
 
 /// MariaDB in strict mode: what comes next in the relay log is not newer than the binary log.

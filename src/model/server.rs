@@ -64,8 +64,6 @@ pub struct SemiSync {
     pub wait_no_replica: bool,
     /// How many replicas must acknowledge (always 1 on MariaDB).
     pub wait_count: u32,
-    /// Commits that were acknowledged to clients without a replica since the server started.
-    pub unacknowledged: u64,
 }
 
 /// The longest wait that the servers take: no silent fall-back to asynchronous. Milliseconds.

@@ -86,7 +86,6 @@ pub fn link(
         ),
         received,
         half,
-        seconds_behind: number(row, &["Seconds_Behind_Source", "Seconds_Behind_Master"]),
     }))
 }
 
@@ -129,8 +128,6 @@ pub fn semi_sync_status(rows: &[Row], semi: &mut SemiSync) {
             semi.clients = value.parse().unwrap_or_default();
         } else if name.ends_with("_wait_sessions") {
             semi.waiting = value != "0";
-        } else if name.ends_with("_no_tx") {
-            semi.unacknowledged = value.parse().unwrap_or_default();
         }
     }
 }

@@ -32,35 +32,33 @@ const BATCH: usize = 64;
 /// States of which the kernel tells the peer by a reset (`tcp_need_reset`): SYN-RECV, ESTABLISHED,
 /// FIN-WAIT-1, FIN-WAIT-2, CLOSE-WAIT.
 const WITH_RESET: u32 = 1 << 3 | 1 << 1 | 1 << 4 | 1 << 5 | 1 << 8;
-/// SYN-SENT, in which a client waits for a host that does not answer.
-const SYN_SENT: u32 = 1 << 2;
 
 /// Why connections could not be ended.
 #[derive(Debug, thiserror::Error)]
 pub enum SocketsError {
     /// The kernel refused for lack of a capability.
-    #[error("may not end TCP connections {which}: it needs CAP_NET_ADMIN")]
+    #[error("may not end TCP connections of port {port}: it needs CAP_NET_ADMIN")]
     NotPermitted {
-        /// Which connections.
-        which: String,
+        /// Their port here.
+        port: u16,
         /// The kernel's word.
         source: io::Error,
     },
     /// The kernel was built without CONFIG_INET_DIAG_DESTROY.
-    #[error("cannot end TCP connections {which}: this kernel has no SOCK_DESTROY")]
+    #[error("cannot end TCP connections of port {port}: this kernel has no SOCK_DESTROY")]
     Unsupported {
-        /// Which connections.
-        which: String,
+        /// Their port here.
+        port: u16,
         /// The kernel's word.
         source: io::Error,
     },
     /// Any other failure of the socket.
-    #[error("could not {what} TCP connections {which}")]
+    #[error("could not {what} TCP connections of port {port}")]
     Failed {
         /// List or end.
         what: &'static str,
-        /// Which connections.
-        which: String,
+        /// Their port here.
+        port: u16,
         /// The kernel's word.
         source: io::Error,
     },
@@ -88,52 +86,12 @@ pub fn destroy_local_port(
     port: u16,
     wanted: impl Fn(&Connection) -> bool,
 ) -> Result<usize, SocketsError> {
-    let which = format!("with local port {port}");
-    destroy(
-        &Ports {
-            local: port,
-            remote: 0,
-            states: WITH_RESET,
-        },
-        &which,
-        wanted,
-    )
-}
-
-/// Ends the connections of this host to `server`, those still being made included: a receiver
-/// that connects to a silent host stops waiting. Returns how many.
-///
-/// # Errors
-/// [`SocketsError`]. A connection that ended by itself meanwhile is no error.
-pub fn destroy_remote(server: SocketAddr) -> Result<usize, SocketsError> {
-    let which = format!("to {server}");
-    let ports = Ports {
-        local: 0,
-        remote: server.port(),
-        states: WITH_RESET | SYN_SENT,
-    };
-    let ip = server.ip().to_canonical();
-    destroy(&ports, &which, |connection| connection.remote.ip() == ip)
-}
-
-/// What the kernel filters by; port 0 is any.
-struct Ports {
-    local: u16,
-    remote: u16,
-    states: u32,
-}
-
-fn destroy(
-    ports: &Ports,
-    which: &str,
-    wanted: impl Fn(&Connection) -> bool,
-) -> Result<usize, SocketsError> {
-    let failed = |what| move |source| explain(what, which, source);
+    let failed = |what| move |source| explain(what, port, source);
     let mut netlink = Netlink::open(SockProtocol::NetlinkSockDiag)
-        .map_err(|errno| explain("list", which, errno.into()))?;
+        .map_err(|errno| explain("list", port, errno.into()))?;
     let mut doomed = Vec::new();
     for family in [AF_INET, AF_INET6] {
-        list(&mut netlink, family, ports, &wanted, &mut doomed).map_err(failed("list"))?;
+        list(&mut netlink, family, port, &wanted, &mut doomed).map_err(failed("list"))?;
     }
     let mut ended = 0;
     for batch in doomed.chunks(BATCH) {
@@ -142,16 +100,11 @@ fn destroy(
     Ok(ended)
 }
 
-fn explain(what: &'static str, which: &str, source: io::Error) -> SocketsError {
-    let which = which.to_owned();
+fn explain(what: &'static str, port: u16, source: io::Error) -> SocketsError {
     match source.raw_os_error().map(Errno::from_raw) {
-        Some(Errno::EPERM) => SocketsError::NotPermitted { which, source },
-        Some(Errno::EOPNOTSUPP) => SocketsError::Unsupported { which, source },
-        _ => SocketsError::Failed {
-            what,
-            which,
-            source,
-        },
+        Some(Errno::EPERM) => SocketsError::NotPermitted { port, source },
+        Some(Errno::EOPNOTSUPP) => SocketsError::Unsupported { port, source },
+        _ => SocketsError::Failed { what, port, source },
     }
 }
 
@@ -171,15 +124,14 @@ fn request(family: u8, states: u32, id: &[u8; SOCKET_ID]) -> Request {
 fn list(
     netlink: &mut Netlink,
     family: u8,
-    ports: &Ports,
+    port: u16,
     wanted: impl Fn(&Connection) -> bool,
     doomed: &mut Vec<Request>,
 ) -> io::Result<()> {
     let mut id = [0; SOCKET_ID];
-    id[0..2].copy_from_slice(&ports.local.to_be_bytes());
-    id[2..4].copy_from_slice(&ports.remote.to_be_bytes());
+    id[0..2].copy_from_slice(&port.to_be_bytes());
     let mut out = Vec::new();
-    let body = request(family, ports.states, &id);
+    let body = request(family, WITH_RESET, &id);
     push_message(
         &mut out,
         SOCK_DIAG_BY_FAMILY,

@@ -227,18 +227,6 @@ pub fn command_line(pid: i32) -> Result<Vec<OsString>, ProcError> {
         .collect())
 }
 
-/// The bytes of memory it holds (VmRSS); `None` once it frees them.
-///
-/// # Errors
-/// `/proc` does not answer.
-pub fn resident_bytes(pid: i32) -> Result<Option<u64>, ProcError> {
-    let value = status_value(pid, "VmRSS:")?;
-    let kibibytes = value
-        .as_deref()
-        .and_then(|value| value.strip_suffix("kB")?.trim().parse().ok());
-    Ok(kibibytes.map(|kibibytes: u64| kibibytes * 1024))
-}
-
 /// The name of its program as the kernel keeps it (at most 15 bytes), which outlives its arguments.
 ///
 /// # Errors

@@ -211,7 +211,6 @@ impl Look {
                 after_sync: true,
                 wait_no_replica: true,
                 wait_count: 1,
-                unacknowledged: 0,
             },
             link: self.link.then(|| LinkStatus {
                 source_host: "127.0.0.1".into(),
@@ -223,7 +222,6 @@ impl Look {
                 applier_error: error(self.applier_error),
                 received: set(family, &received),
                 half: false,
-                seconds_behind: None,
             }),
             heartbeats: Vec::new(),
             events_on: false,

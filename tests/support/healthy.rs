@@ -82,7 +82,6 @@ fn server(family: Family, side: Side) -> ServerFact {
             after_sync: true,
             wait_no_replica: true,
             wait_count: 1,
-            unacknowledged: 0,
         },
         link: Some(LinkStatus {
             source_host: "127.0.0.1".into(),
@@ -94,7 +93,6 @@ fn server(family: Family, side: Side) -> ServerFact {
             applier_error: None,
             received: gtids(family),
             half: false,
-            seconds_behind: Some(0),
         }),
         heartbeats: vec![HeartbeatRow {
             server_id: server_id(Side::A),

@@ -99,7 +99,6 @@ fn server(pid: i32, writable: bool, executed: &str, heartbeat_ms: u64) -> Server
             applier_error: None,
             received: GtidSet::new(),
             half: false,
-            seconds_behind: None,
         }),
         heartbeats: vec![HeartbeatRow {
             server_id: 3311,

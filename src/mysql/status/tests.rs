@@ -42,7 +42,6 @@ fn old_and_new_words_are_one_status() {
         ("Last_SQL_Error", "Duplicate entry"),
         ("Retrieved_Gtid_Set", &received),
         ("Auto_Position", "1"),
-        ("Seconds_Behind_Source", "NULL"),
     ]);
     let old = row(&[
         ("Slave_IO_State", "Waiting for master to send event"),
@@ -56,7 +55,6 @@ fn old_and_new_words_are_one_status() {
         ("Last_SQL_Error", "Duplicate entry"),
         ("Retrieved_Gtid_Set", &received),
         ("Auto_Position", "1"),
-        ("Seconds_Behind_Master", "NULL"),
     ]);
     let executed = set(&format!("{A}:1-5"));
     let new = link(MYSQL, "a", &new, &executed).unwrap().unwrap();
@@ -73,7 +71,6 @@ fn old_and_new_words_are_one_status() {
     assert_eq!(new.receiver_error, None);
     assert_eq!(new.applier_error.unwrap().errno, 1062);
     assert_eq!(new.received, set(&format!("{A}:1-9")));
-    assert_eq!(new.seconds_behind, None);
 }
 
 fn mariadb(io: &str, fetched: &str, position: &str) -> Row {
@@ -200,11 +197,10 @@ fn semi_sync_in_both_vocabularies() {
                 counter("status", "ON"),
                 counter("clients", "2"),
                 counter("wait_sessions", "1"),
-                counter("no_tx", "17"),
             ],
             &mut semi,
         );
         assert!(semi.source_status && semi.waiting);
-        assert_eq!((semi.clients, semi.unacknowledged), (2, 17));
+        assert_eq!(semi.clients, 2);
     }
 }

@@ -85,63 +85,6 @@ fn a_frozen_server_cannot_keep_its_clients_waiting() {
 }
 
 #[test]
-fn connections_to_a_server_are_ended_and_others_stay() {
-    namespace::run(
-        "net::sockets::tests::connections_to_a_server_are_ended_and_others_stay",
-        |_| async {
-            let one = TcpListener::bind("127.0.0.1:22000").unwrap();
-            let other = TcpListener::bind("127.0.0.2:22000").unwrap();
-            let mut client = connect(one.local_addr().unwrap());
-            let mut bystander = connect(other.local_addr().unwrap());
-            assert_eq!(destroy_remote(one.local_addr().unwrap()).unwrap(), 1);
-            let error = client.read(&mut [0]).unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
-            let mut server = one.accept().unwrap().0;
-            assert!(hears_a_reset(&mut server));
-            bystander
-                .set_read_timeout(Some(Duration::from_millis(20)))
-                .unwrap();
-            assert_eq!(
-                bystander.read(&mut [0]).unwrap_err().kind(),
-                ErrorKind::WouldBlock
-            );
-        },
-    );
-}
-
-#[test]
-fn a_connection_being_made_to_a_silent_host_ends() {
-    namespace::run(
-        "net::sockets::tests::a_connection_being_made_to_a_silent_host_ends",
-        |outside| async move {
-            let nft = "nft add table ip q; nft add chain ip q i '{ type filter hook input priority 0; }'; \
-                       nft add rule ip q i tcp dport 22000 drop";
-            assert!(
-                outside
-                    .command("sh")
-                    .args(["-c", nft])
-                    .status()
-                    .unwrap()
-                    .success()
-            );
-            let server: SocketAddr = "10.77.0.2:22000".parse().unwrap();
-            let connecting = tokio::spawn(tokio::net::TcpStream::connect(server));
-            let mut ended = 0;
-            for _try in 0..200 {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-                ended = destroy_remote(server).unwrap();
-                if ended > 0 {
-                    break;
-                }
-            }
-            assert_eq!(ended, 1);
-            let error = connecting.await.unwrap().unwrap_err();
-            assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
-        },
-    );
-}
-
-#[test]
 fn hundreds_of_sockets_end_quickly() {
     namespace::run(
         "net::sockets::tests::hundreds_of_sockets_end_quickly",
@@ -171,7 +114,7 @@ fn hundreds_of_sockets_end_quickly() {
 #[test]
 fn without_the_capability_the_error_names_it() {
     let source = io::Error::from_raw_os_error(nix::libc::EPERM);
-    let error = explain("end", "to nowhere", source);
+    let error = explain("end", 3306, source);
     assert!(error.to_string().contains("CAP_NET_ADMIN"));
     assert!(std::error::Error::source(&error).is_some());
 }

@@ -36,7 +36,6 @@ fn a_living_process_is_described() {
     let pid = victim.life.pid;
     let tasks = tasks(pid).unwrap();
     assert_eq!((tasks.len(), tasks.first()), (4, Some(&pid)));
-    assert!(resident_bytes(pid).unwrap().unwrap() > 100 << 20);
     assert_eq!(
         command_line(pid).unwrap().first().unwrap(),
         "/usr/bin/python3"

@@ -161,7 +161,6 @@ impl World {
                 after_sync: true,
                 wait_no_replica: true,
                 wait_count: 1,
-                unacknowledged: 0,
             },
             link: server.link.then(|| LinkStatus {
                 source_host: "127.0.0.1".into(),
@@ -176,7 +175,6 @@ impl World {
                     Family::Mysql => life.half_applied,
                     Family::Mariadb => life.half_applied && life.receiver == Receiver::Stopped,
                 },
-                seconds_behind: (life.receiver == Receiver::Running).then_some(0),
             }),
             heartbeats: server.beats.values().cloned().collect(),
             events_on: life.events_on,
