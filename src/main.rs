@@ -13,8 +13,9 @@ fn main() -> ExitCode {
     if let Some(Order::Prepare { name, order }) = &said.order {
         return runtime::prepare::run(name, order);
     }
-    let sources = Sources::of_process(said.config);
+    let mut sources = Sources::of_process(said.config);
     if said.check {
+        sources.programs = true;
         let loaded = config::load(&sources);
         let _ = write!(stdout(), "{}", config::check_report(&loaded));
         return match loaded {

@@ -8,6 +8,7 @@ mod code;
 mod file;
 mod layer;
 pub mod problem;
+pub mod program;
 pub mod secret;
 mod settings;
 mod sources;

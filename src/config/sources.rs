@@ -21,6 +21,9 @@ pub struct Sources {
     pub search: Vec<PathBuf>,
     /// systemd's folder of credentials, for paths that begin with `$CREDENTIALS_DIRECTORY/`.
     pub credentials: Option<PathBuf>,
+    /// Whether the members' programs are looked for as well. A daemon that runs is not to lose its
+    /// configuration over one: it names it, and keeps what runs.
+    pub programs: bool,
 }
 
 impl Sources {
@@ -41,6 +44,7 @@ impl Sources {
                 .filter(|folder| folder.is_absolute())
                 .collect(),
             credentials: std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from),
+            programs: false,
         }
     }
 

@@ -84,6 +84,7 @@ impl Etc {
             main: self.path("dualmasterd.toml"),
             search: vec![PathBuf::from("/nowhere")],
             credentials: Some(self.path("credentials")),
+            programs: false,
         }
     }
 

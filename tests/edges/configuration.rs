@@ -224,6 +224,37 @@ fn wrong(case: &Case) -> Result<(), String> {
     }
 }
 
+/// `--check` looks for the members' programs as well; a daemon that runs names what it lacks instead.
+#[test]
+fn a_program_that_cannot_be_run_is_shown() {
+    let cases = [
+        ("missing", "No such file or directory"),
+        ("plain", "Permission denied"),
+        ("conf.d", "it is not a file"),
+    ];
+    for (program, why) in cases {
+        let folder = sound();
+        let dir = folder.path();
+        write(dir, "plain", b"text", 0o644);
+        main(
+            dir,
+            "port = 26002",
+            &format!("port = 26002\nbinary = \"{{dir}}/{program}\""),
+        );
+        let ended = dualmasterd(dir, &["--check"]);
+        let said = String::from_utf8_lossy(&ended.stdout).into_owned();
+        assert_eq!(ended.status.code(), Some(78), "{said}");
+        for part in [
+            "dualmasterd.toml:11:10",
+            "^^^^",
+            why,
+            "expected the path of a program",
+        ] {
+            assert!(said.contains(part), "{part:?} is not in\n{said}");
+        }
+    }
+}
+
 /// A sound configuration: exit code 0, and nothing is made. Later files win, key by key, in byte order.
 #[test]
 fn the_last_file_wins() {

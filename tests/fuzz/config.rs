@@ -12,6 +12,7 @@ fn files() {
         main: main.clone(),
         search: Vec::new(),
         credentials: None,
+        programs: false,
     };
     let shipped = std::fs::read("etc/dualmasterd/dualmasterd.toml").unwrap();
     let small = b"[pair.main]\nfamily = \"mariadb\"\n[pair.main.member.a]\nport = 3306\n[pair.main.member.b]\nport = 3307\n\

@@ -213,14 +213,16 @@ fn binary(check: &mut Check<'_>, of: &Of<'_>, name: &str, said: &file::Member) -
         said.binary.as_ref(),
         of.said.binary.as_ref(),
     ) {
-        paths::absolute(check, &at, path);
+        if paths::absolute(check, &at, path) {
+            paths::program(check, &at, path);
+        }
         return path.clone();
     }
     let program = match of.family {
         Family::Mariadb => "mariadbd",
         Family::Mysql => "mysqld",
     };
-    found(&check.sources.search, program)
+    found(check, &["pair", of.pair, "member", name, "binary"], program)
 }
 
 fn install_db(
@@ -233,10 +235,15 @@ fn install_db(
     let found_said = either(of, name, "install_db", said.install_db.as_ref(), pairs);
     match (of.family, found_said) {
         (Family::Mariadb, Some((path, at))) => {
-            paths::absolute(check, &at, path);
+            if paths::absolute(check, &at, path) {
+                paths::program(check, &at, path);
+            }
             Some(path.clone())
         }
-        (Family::Mariadb, None) => Some(found(&check.sources.search, "mariadb-install-db")),
+        (Family::Mariadb, None) => {
+            let at = ["pair", of.pair, "member", name, "install_db"];
+            Some(found(check, &at, "mariadb-install-db"))
+        }
         (Family::Mysql, Some((_, at))) => {
             let what = "MySQL's server initialises a datadir itself";
             let expected = "expected no `install_db`";
@@ -252,13 +259,18 @@ fn install_db(
     }
 }
 
-/// The first on the path, else where packages put it: that it is missing is found at the start.
-fn found(search: &[PathBuf], program: &str) -> PathBuf {
-    search
+/// The first on the search path, else where packages put it.
+fn found(check: &mut Check<'_>, at: &[&str], program: &str) -> PathBuf {
+    let mut paths = check
+        .sources
+        .search
         .iter()
-        .map(|folder| folder.join(program))
+        .map(|folder| folder.join(program));
+    let path = paths
         .find(|path| path.is_file())
-        .unwrap_or_else(|| Path::new("/usr/sbin").join(program))
+        .unwrap_or_else(|| Path::new("/usr/sbin").join(program));
+    paths::program(check, at, &path);
+    path
 }
 
 fn root(

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::Check;
 use crate::config::code::Code;
 use crate::config::problem::Problem;
+use crate::config::program;
 
 /// The longest path of a Unix socket that both families and the kernel take.
 const LONGEST_SOCKET: usize = 103;
@@ -22,6 +23,19 @@ pub(super) fn absolute(check: &mut Check<'_>, at: &[&str], path: &Path) -> bool 
         check.report(Problem::new(Code::BadPath, check.value(at), what, expected));
     }
     good
+}
+
+/// Reports a program that cannot be run, where programs are looked for.
+pub(super) fn program(check: &mut Check<'_>, at: &[&str], path: &Path) {
+    let wrong = check.sources.programs.then(|| program::unusable(path));
+    if let Some(wrong) = wrong.flatten() {
+        let expected = "expected the path of a program that can be run";
+        let problem = Problem::new(Code::NoSuchFile, check.value(at), wrong, expected);
+        let key = at.last().copied().unwrap_or_default();
+        check.report(problem.help(format!(
+            "install the server, or name its program as `{key}`"
+        )));
+    }
 }
 
 /// A folder that is there, or can be made because the one above it is there.
