@@ -128,6 +128,15 @@ impl InstanceHands {
         Ok(datadir)
     }
 
+    /// What the server's binary says of its version.
+    pub async fn version(&self) -> Result<String, ActionError> {
+        let answer = self.prepare(PrepareStep::Version {}).await?;
+        let Answer::Version { said } = answer else {
+            return Err(odd(&answer));
+        };
+        Ok(said)
+    }
+
     /// Which transactions the dead server's files hold beyond `known`.
     pub async fn walk(&self, known: &GtidSet) -> Done {
         let known = known.clone();

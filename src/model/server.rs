@@ -32,6 +32,24 @@ impl fmt::Display for Family {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Version(pub u16, pub u16, pub u16);
 
+impl Version {
+    /// The first three numbers of a text like `10.11.19-MariaDB`; what is missing is 0.
+    pub fn parse(text: &str) -> Option<Self> {
+        let numbers = text
+            .split(|c: char| c != '.' && !c.is_ascii_digit())
+            .next()?;
+        let mut numbers = numbers.split('.').map(str::parse);
+        let major = numbers.next()?.ok()?;
+        let mut next = || numbers.next().and_then(Result::ok).unwrap_or_default();
+        Some(Self(major, next(), next()))
+    }
+
+    /// Of a later series: its data is not for a server of the other version.
+    pub fn is_later_series(self, other: Self) -> bool {
+        (self.0, self.1) > (other.0, other.1)
+    }
+}
+
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}.{}", self.0, self.1, self.2)

@@ -152,6 +152,11 @@ pub fn names_another(pid_file: &Path, life: &Incarnation) -> Option<i32> {
     read_pid(pid_file).filter(|pid| *pid != life.pid)
 }
 
+/// The pid file names this life: it has come as far as its ports and its socket.
+pub fn names(pid_file: &Path, life: &Incarnation) -> bool {
+    read_pid(pid_file) == Some(life.pid)
+}
+
 fn read_pid(pid_file: &Path) -> Option<i32> {
     let mut text = Vec::new();
     let file = plain::open(pid_file, OpenOptions::new().read(true)).ok()?;

@@ -173,6 +173,9 @@ pub fn carry_out(order: &Order) -> Result<Answer, PrepareError> {
     let binlog = || Index::read(&order.binlog_index, datadir);
     match &order.step {
         Step::Inspect {} => Ok(Answer::Inspected(inspect::inspect(datadir))),
+        Step::Version {} => Ok(Answer::Version {
+            said: initialise::version(&order.server.server)?,
+        }),
         Step::Initialise { marker, options } => {
             initialise::initialise(order, marker, options).map_err(Into::into)
         }

@@ -78,6 +78,9 @@ DELETE FROM mysql.global_priv WHERE User='' OR (User='root' AND Host<>'localhost
 DELETE FROM mysql.proxies_priv WHERE User='' OR (User='root' AND Host<>'localhost');
 ";
 
+/// How `mariadb-install-db` begins its advice.
+const ADVICE: &str = "\nInstallation of system tables failed!";
+
 /// Makes the order's datadir, unless it is there and has this marker.
 ///
 /// # Errors
@@ -101,6 +104,22 @@ pub(super) fn initialise(
     copy::rename(&scratch.data(), &order.datadir)?;
     scratch.end()?;
     Ok(Answer::Initialised { made: true })
+}
+
+/// What a server's binary says of itself.
+///
+/// # Errors
+/// It cannot be started.
+pub(super) fn version(program: &Path) -> Result<String, InitialiseError> {
+    let ran = Command::new(program)
+        .args(["--no-defaults", "--version"])
+        .stdin(Stdio::null())
+        .output();
+    let output = ran.map_err(|source| InitialiseError::Spawn {
+        program: program.to_owned(),
+        source,
+    })?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn is_there(datadir: &Path, marker: &Marker) -> Result<bool, InitialiseError> {
@@ -177,10 +196,6 @@ impl Scratch {
         self.folder.join("data")
     }
 
-    fn log(&self) -> PathBuf {
-        self.folder.join("log")
-    }
-
     fn end(self) -> Result<(), FsError> {
         fs::remove_dir_all(&self.folder).map_err(failed("removing", &self.folder))
     }
@@ -211,8 +226,12 @@ fn make(order: &Order, options: &[String], scratch: &Scratch) -> Result<(), Init
     command.arg(argument("--datadir=", &scratch.data()));
     match order.family {
         Family::Mysql => {
-            command.args(["--initialize-insecure", "--disable-log-bin"]);
-            command.arg(argument("--log-error=", &scratch.log()));
+            // On the same disk as the data its log would say nothing when that is full.
+            command.args([
+                "--initialize-insecure",
+                "--disable-log-bin",
+                "--log-error=stderr",
+            ]);
         }
         Family::Mariadb => {
             let accounts = scratch.folder.join("accounts.sql");
@@ -220,9 +239,10 @@ fn make(order: &Order, options: &[String], scratch: &Scratch) -> Result<(), Init
             command.args(["--auth-root-authentication-method=normal", "--skip-test-db"]);
             command.args(["--skip-name-resolve", "--skip-log-bin"]);
             command.arg(argument("--extra-file=", &accounts));
-            command.arg(argument("--log-error=", &scratch.log()));
         }
     }
+    // What it says comes to us, also when the disk is full on which its log would lie.
+    command.arg("--skip-log-error");
     if geteuid().is_root() {
         command.arg("--user=root");
     }
@@ -245,12 +265,11 @@ fn run(
     if output.status.success() {
         return Ok(());
     }
-    let mut text = fs::read(scratch.log()).unwrap_or_default();
-    text.extend(output.stdout);
-    text.extend(output.stderr);
-    let text = String::from_utf8_lossy(&text);
-    let lines: Vec<_> = text
+    let [advised, said] =
+        [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+    let lines: Vec<_> = without_advice(&advised)
         .lines()
+        .chain(said.lines())
         .filter(|line| !line.trim().is_empty())
         .collect();
     let last = lines.iter().skip(lines.len().saturating_sub(20));
@@ -260,4 +279,9 @@ fn run(
         status: output.status,
         log: last.map(|line| (*line).to_owned()).collect(),
     })
+}
+
+/// `mariadb-install-db` goes on with advice that does not know the reason.
+fn without_advice(text: &str) -> &str {
+    text.split_once(ADVICE).map_or(text, |(before, _)| before)
 }

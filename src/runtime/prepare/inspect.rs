@@ -55,12 +55,20 @@ pub fn inspect(datadir: &Path) -> Datadir {
         Ok(metadata) if !metadata.is_dir() => return foreign("it is no folder".to_owned()),
         Ok(metadata) => metadata,
     };
+    let names = names(datadir);
+    if is_mounted_at(datadir, &metadata) && names.as_ref().is_ok_and(is_bare) {
+        return foreign(format!(
+            "a file system is mounted there, and a datadir is put in its place as a whole: make a folder in \
+             it for the server's account, and name `datadir = \"{}\"`",
+            datadir.join("mysql").join("data").display()
+        ));
+    }
     if metadata.uid() != geteuid().as_raw() {
         return Datadir::NotOurs {
             owner: owner(&metadata),
         };
     }
-    let names = match names(datadir) {
+    let names = match names {
         Err(e) => return foreign(format!("it cannot be listed: {e}")),
         Ok(names) if names.is_empty() => return Datadir::Empty,
         Ok(names) => names,
@@ -78,6 +86,17 @@ pub fn inspect(datadir: &Path) -> Datadir {
             persisted: persisted(datadir),
         },
     }
+}
+
+/// It is the root of a file system: nothing can be renamed onto it.
+fn is_mounted_at(datadir: &Path, metadata: &Metadata) -> bool {
+    let above = fs::metadata(datadir.join(".."));
+    above.is_ok_and(|above| above.dev() != metadata.dev())
+}
+
+/// Nothing lies there but what a file system makes itself.
+fn is_bare(names: &BTreeSet<String>) -> bool {
+    names.iter().all(|name| name == "lost+found")
 }
 
 fn owner(metadata: &Metadata) -> String {

@@ -15,7 +15,7 @@ use crate::model::gtid::GtidSet;
 use crate::model::server::Family;
 
 /// The version of [`Order`] and [`Reply`]; it rises with each change of their form.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// What is to be done to one server's datadir.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +57,8 @@ pub struct Binaries {
 pub enum Step {
     /// Say what is in the datadir.
     Inspect {},
+    /// Ask the server's binary for its version.
+    Version {},
     /// Make the datadir, unless it is there and ours.
     Initialise {
         /// Who makes it.
@@ -110,6 +112,7 @@ impl Step {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Inspect {} => "inspect",
+            Self::Version {} => "version",
             Self::Initialise { .. } => "initialise",
             Self::Cut { .. } => "cut",
             Self::UndoCut { .. } => "undo_cut",
@@ -150,6 +153,11 @@ pub enum Reply {
 pub enum Answer {
     /// What is in the datadir.
     Inspected(Datadir),
+    /// What the binary says of itself.
+    Version {
+        /// As `mysqld  Ver 9.7.4 for Linux on x86_64`.
+        said: String,
+    },
     /// The datadir is there and ours.
     Initialised {
         /// It was made by this order; false: it was there.

@@ -18,9 +18,10 @@ fn marker() -> Marker {
 fn order(folder: &Path, step: Step) -> Order {
     let server = folder.join("mysqld");
     let script = "#!/bin/sh
-for arg; do case $arg in --datadir=*) data=${arg#*=};; --log-error=*) log=${arg#*=};; esac; done
-echo starting > $log
-case \"$*\" in *--fail*) echo 'no space' > $data/half; echo 'on stderr' >&2; exit 3;; esac
+for arg; do case $arg in --datadir=*) data=${arg#*=};; esac; done
+echo starting
+case \"$*\" in *--fail*) echo 'no space' > $data/half; echo 'on stderr' >&2
+printf '\\nInstallation of system tables failed!  Examine the logs\\n\\nPlease check all\\n'; exit 3;; esac
 touch $data/mysql.ibd $data/auto.cnf
 ";
     fs::write(&server, script).unwrap();
