@@ -71,6 +71,11 @@ pub(super) fn observe_member(
         Rendered::default(),
         mpsc::unbounded_channel().0,
     ));
+    let asking = hands.clone();
+    let version = move || {
+        let hands = asking.clone();
+        async move { hands.version().await.map_err(|error| error.to_string()) }
+    };
     let inspect = move || {
         let hands = hands.clone();
         async move { hands.inspect().await.map_err(|error| error.to_string()) }
@@ -87,7 +92,10 @@ pub(super) fn observe_member(
             config: |on_disk, member| judge(on_disk, &render(&member.server)),
             waiting,
         },
-        inspect,
+        instance::Ask {
+            datadir: inspect,
+            version,
+        },
         life,
         member.poke_instance,
         clock::now,

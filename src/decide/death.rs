@@ -31,8 +31,9 @@ pub(super) enum Verdict {
     Blocked(String),
     /// It answers late because it works.
     Busy(String),
-    /// Both members, or we ourselves, stood still: nobody can be judged.
-    HostStalled,
+    /// Both members, or we ourselves, stood still: nobody can be judged. With what speaks against the
+    /// candidate.
+    HostStalled(String),
 }
 
 /// Remembers when commits were last seen to wait for the reader.
@@ -172,8 +173,8 @@ impl Hang<'_, '_> {
                 self.process.busy_percent
             )));
         }
-        if !self.candidate_is_able(self.turn.now() - stuck_for) {
-            return Some(Verdict::HostStalled);
+        if let Some(why) = self.candidate_is_unable(self.turn.now() - stuck_for) {
+            return Some(Verdict::HostStalled(why));
         }
         Some(Verdict::Hung(format!(
             "no answer for {} ms",
@@ -181,16 +182,25 @@ impl Hang<'_, '_> {
         )))
     }
 
-    /// In the same window the candidate answered, wrote to its disk, and had its receiver connected.
-    fn candidate_is_able(&self, since: Timestamp) -> bool {
+    /// What the candidate lacked in the same window: an answer, a write to its disk, its receiver.
+    fn candidate_is_unable(&self, since: Timestamp) -> Option<String> {
         let reader = self.writer.peer();
-        let answered = |probe: &ProbeFact| probe.last_ok.is_some_and(|at| at >= since);
+        let name = self.turn.policy.name(reader);
+        let silent = |probe: &ProbeFact| probe.last_ok.is_none_or(|at| at < since);
         let probes = &self.turn.member(reader).probes;
-        let connected = self
-            .turn
-            .link(reader)
-            .is_some_and(|link| link.receiver != Receiver::Stopped);
-        answered(&probes.ping) && answered(&probes.disk) && connected
+        if let Some(error) = &probes.disk.error {
+            return Some(format!("the disk of {name} fails: {}", error.text));
+        }
+        let link = self.turn.link(reader);
+        if silent(&probes.ping) {
+            Some(format!("{name} has not answered either"))
+        } else if silent(&probes.disk) {
+            Some(format!("the disk of {name} has not answered either"))
+        } else if link.is_none_or(|link| link.receiver == Receiver::Stopped) {
+            Some(format!("the receiver of {name} is stopped"))
+        } else {
+            None
+        }
     }
 
     /// How long the question has waited, as far as our own loop was on time.

@@ -23,6 +23,7 @@ pub(super) fn failover(turn: &Turn<'_>, standby: Side) -> Vec<Guard> {
         own_rows(turn, standby),
         applier_error(turn, standby),
         kept_apart(turn, standby),
+        disk(turn, standby),
     ]
 }
 
@@ -36,6 +37,7 @@ pub(super) fn switchover(turn: &Turn<'_>, to: Side, accept_own_rows: bool) -> Ve
         own,
         applier_error(turn, to),
         kept_apart(turn, to),
+        disk(turn, to),
         connected(turn, to, "ReaderReceiverConnected"),
         connected(turn, to.peer(), "WriterReceiverConnected"),
         gap(turn, to),
@@ -194,6 +196,19 @@ fn kept_apart(turn: &Turn<'_>, standby: Side) -> Guard {
         value,
         "joined",
         "compare its exclusive transactions; re-seed it",
+    )
+}
+
+/// A server on a full disk executes nothing more than the one that it replaces.
+fn disk(turn: &Turn<'_>, to: Side) -> Guard {
+    let error = turn.member(to).probes.disk.error.as_ref();
+    let value = error.map_or_else(|| "takes writes".into(), |error| error.text.clone());
+    guard(
+        "DiskTakesWrites",
+        error.is_none(),
+        value,
+        "takes writes, with space left",
+        "free or add space",
     )
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::model::action::{Action, ActionError, ActionKind, StartRole};
 use crate::model::facts::{Datadir, FileState, InstanceFact};
 use crate::model::finding::Kind;
+use crate::model::instance::FULL_MB;
 use crate::model::member::Side;
 use crate::model::memory::State;
 use crate::model::probe::{ProbeError, lacks_ours, refuses_login};
@@ -17,9 +18,6 @@ use super::rejoin;
 use super::serve;
 use super::turn::Turn;
 
-/// A server with less than this many megabytes to write to is about to stand still, and none can start:
-/// the temporary tablespace alone takes 12.
-const FULL_MB: u64 = 16;
 /// A life this long ends the count of starts in a row.
 const GOOD_LIFE: Duration = Duration::from_secs(30);
 
@@ -109,6 +107,13 @@ fn files(turn: &mut Turn<'_>, side: Side, instance: &InstanceFact) -> bool {
         let diff = instance.waits_for_restart.clone();
         turn.find_at(side, Kind::RestartPending, diff);
     }
+    if turn.lives(side) && instance.socket_gone {
+        turn.find_at(
+            side,
+            Kind::SocketGone,
+            "it was there when the server started",
+        );
+    }
     if let Some(why) = &instance.binary_error {
         turn.find_at(side, Kind::BinaryUnusable, why.clone());
         return false;
@@ -120,6 +125,10 @@ fn files(turn: &mut Turn<'_>, side: Side, instance: &InstanceFact) -> bool {
                 turn.act(Action::Initialise { side });
                 failed(turn, side, ActionKind::Initialise, instance);
             }
+            false
+        }
+        Datadir::OtherVersion(why) => {
+            turn.find_at(side, Kind::DatadirOtherVersion, why.clone());
             false
         }
         Datadir::Foreign(why) => {

@@ -144,6 +144,9 @@ fn unfit(turn: &Turn<'_>, standby: Side, look: &ServerFact) -> Option<String> {
         let own = told(turn, standby);
         return Some(format!("the standby has transactions of its own: {own}"));
     }
+    if let Some(error) = &turn.member(standby).probes.disk.error {
+        return Some(format!("the standby's disk fails: {}", error.text));
+    }
     if let Some(quarantine) = &turn.memory.durable.quarantine[standby] {
         return Some(format!("the standby is quarantined: {}", quarantine.why));
     }

@@ -197,9 +197,6 @@ fn plan_moves(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) {
         return;
     }
     let since = *turn.memory.healthy_since.get_or_insert(turn.facts.now);
-    if turn.member(reader).probes.disk.error.is_some() {
-        return;
-    }
     let (wait, why) = if turn.member(writer).probes.disk.error.is_some() {
         (HEALTHY_FOR, "the writer's disk fails")
     } else if turn.policy.prefer == Some(reader) {
@@ -238,11 +235,8 @@ fn name_verdict(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) {
         }
         Verdict::Blocked(who) => (Kind::WritesBlocked, who.clone()),
         Verdict::Busy(how) => (Kind::WriterBusy, how.clone()),
-        Verdict::HostStalled => {
-            turn.find(Finding::of_pair(
-                Kind::HostStalled,
-                "the candidate is not proven able either",
-            ));
+        Verdict::HostStalled(why) => {
+            turn.find(Finding::of_pair(Kind::HostStalled, why.clone()));
             return;
         }
     };

@@ -79,6 +79,8 @@ pub enum Datadir {
     Missing,
     /// A server's data that this daemon made or adopted for this member.
     Ours,
+    /// What another server wrote, or a newer version of ours, with both.
+    OtherVersion(String),
     /// Something else, with the reason.
     Foreign(String),
 }
@@ -109,6 +111,9 @@ pub struct InstanceFact {
     /// In what the file differs from the one that the running server was started with, as lines.
     #[serde(default)]
     pub waits_for_restart: String,
+    /// Its server runs, and the file of its Unix socket is not there any more.
+    #[serde(default)]
+    pub socket_gone: bool,
     /// Why the server binary cannot be run.
     pub binary_error: Option<String>,
     /// Who else listens at its port.

@@ -54,6 +54,8 @@ pub enum Kind {
     BinlogsKept,
     DiskNearlyFull,
     DatadirForeign,
+    DatadirOtherVersion,
+    SocketGone,
     BinaryUnusable,
     PortTaken,
     ConfigEdited,
@@ -233,6 +235,16 @@ impl Kind {
                 Error,
                 "the datadir holds something that is not ours",
                 "name an empty folder, or adopt the server",
+            ),
+            Self::DatadirOtherVersion => (
+                Error,
+                "the datadir was written by another server, or by a newer version than `binary` is",
+                "name the `binary` that it belongs to, or another `datadir`; nothing in it was touched",
+            ),
+            Self::SocketGone => (
+                Warning,
+                "the file of the server's Unix socket was deleted: who connects through it gets no answer",
+                "end the reader's server: it is started again with its socket; for the writer, switch over first",
             ),
             Self::BinaryUnusable => (
                 Error,

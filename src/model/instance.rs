@@ -6,6 +6,10 @@ use std::time::Duration;
 
 use super::server::Family;
 
+/// A server with less than this many megabytes to write to is about to stand still, and none can start:
+/// the temporary tablespace alone takes 12.
+pub const FULL_MB: u64 = 16;
+
 /// Everything that a member's `my.cnf` is rendered from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServerFile {

@@ -1,4 +1,4 @@
-//! A small write with fdatasync on a member's file system, again and again.
+//! A small write with fdatasync on a member's file system, again and again, and the space that is left.
 //!
 //! The write blocks a thread of its own, so that a disk that hangs makes this fact old and nothing slow.
 
@@ -12,6 +12,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::{ProbeKind, Publisher, Seen};
+use crate::model::instance::FULL_MB;
 use crate::model::member::Side;
 use crate::model::probe::{ProbeError, ProbeFact};
 use crate::model::time::Timestamp;
@@ -72,14 +73,31 @@ pub async fn run(
     }
 }
 
-/// One block, overwritten in place: it allocates nothing after the first time.
+/// One block, overwritten in place: it allocates nothing after the first time. Whether there is space for
+/// more is asked apart, as a server's account may not use what is kept for root.
 fn touch(path: &Path, datadir: &Path, ours: &Marker) -> io::Result<()> {
     if !is_ours(datadir, ours) {
         return Err(io::ErrorKind::NotFound.into());
     }
     let file = plain::open_or_make(path, OpenOptions::new().write(true), |_| Ok(()))?;
     file.write_all_at(&[0_u8; 512], 0)?;
-    file.sync_data()
+    file.sync_data()?;
+    let free = free_mb(datadir);
+    if free < FULL_MB {
+        let why = format!("its disk is full, {free} MB are free");
+        return Err(io::Error::new(io::ErrorKind::StorageFull, why));
+    }
+    Ok(())
+}
+
+/// What the server may still write, in megabytes, on the file system of the nearest folder that is there.
+pub(super) fn free_mb(path: &Path) -> u64 {
+    let stat = path
+        .ancestors()
+        .find_map(|folder| nix::sys::statvfs::statvfs(folder).ok());
+    stat.map_or(u64::MAX, |stat| {
+        stat.blocks_available().saturating_mul(stat.fragment_size()) >> 20
+    })
 }
 
 /// We made this datadir, for this member.
@@ -94,6 +112,6 @@ fn failed(at: Timestamp, file: &Path, error: &io::Error) -> ProbeError {
         at,
         errno: None,
         lost: false,
-        text: format!("cannot write {}: {error}", file.display()),
+        text: format!("writing {}: {error}", file.display()),
     }
 }

@@ -5,21 +5,23 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use nix::unistd::{AccessFlags, access};
 use tokio::sync::{Notify, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
+use super::disk::free_mb;
 use super::{Publisher, Seen};
-use crate::config::MemberSettings;
+use crate::config::{MemberSettings, program};
 use crate::model::facts::{Datadir, FileState, InstanceFact};
 use crate::model::incarnation::Incarnation;
+use crate::model::server::{Family, Version};
 use crate::model::time::Timestamp;
+use crate::runtime::adopt::names;
 use crate::runtime::log::tail_log;
 use crate::runtime::port::port_in_use;
-use crate::runtime::prepare::inspect;
+use crate::runtime::prepare::{Marker, inspect};
 
 /// How often files are looked at without being asked, beside each end of a life: soon enough for a disk
 /// that fills, and for what keeps a server from starting to go away.
@@ -36,12 +38,26 @@ pub struct Judge {
     pub waiting: fn(&str, &str) -> String,
 }
 
+/// What is asked as the server's user, by programs of its own.
+pub struct Ask<I, V> {
+    /// What stands in the datadir.
+    pub datadir: I,
+    /// What the server's binary says of its version.
+    pub version: V,
+}
+
+impl<I, V> std::fmt::Debug for Ask<I, V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ask").finish_non_exhaustive()
+    }
+}
+
 /// Looks, publishes, and waits to be asked, until nobody listens. A disk that hangs makes this fact old
 /// and nothing slow.
-pub async fn run<I, F>(
+pub async fn run<I, F, V, W>(
     member: MemberSettings,
     judge: Judge,
-    inspect_datadir: I,
+    ask: Ask<I, V>,
     mut lives: watch::Receiver<Option<Incarnation>>,
     asked: Arc<Notify>,
     clock: fn() -> Timestamp,
@@ -49,17 +65,20 @@ pub async fn run<I, F>(
 ) where
     I: Fn() -> F,
     F: Future<Output = Result<inspect::Datadir, String>>,
+    V: Fn() -> W,
+    W: Future<Output = Result<String, String>>,
 {
+    let mut binary = Binary::default();
     loop {
-        let alive = lives.borrow_and_update().is_some();
-        let datadir = if alive {
-            Datadir::Ours
-        } else {
-            datadir(&member, inspect_datadir().await)
+        binary.renew(&member.binary, &ask.version).await;
+        let life = lives.borrow_and_update().clone();
+        let datadir = match life {
+            Some(_) => Datadir::Ours,
+            None => datadir(&member, (ask.datadir)().await, binary.version),
         };
         let whose = member.clone();
-        let Ok(fact) = spawn_blocking(move || look(&whose, judge, alive, datadir, clock)).await
-        else {
+        let look = move || look(&whose, judge, life.as_ref(), datadir, clock);
+        let Ok(fact) = spawn_blocking(look).await else {
             return;
         };
         if seen.send(Seen::Instance(member.side, fact)).is_err() {
@@ -73,22 +92,64 @@ pub async fn run<I, F>(
     }
 }
 
+/// The server's binary as it was last asked for its version: a program takes time that a failover needs,
+/// so one is run only where the file is another one.
+#[derive(Debug, Default)]
+struct Binary {
+    written: Option<SystemTime>,
+    version: Option<Version>,
+}
+
+impl Binary {
+    /// Asks where that is needed.
+    async fn renew<V, W>(&mut self, program: &Path, ask: &V)
+    where
+        V: Fn() -> W,
+        W: Future<Output = Result<String, String>>,
+    {
+        let program = program.to_owned();
+        let written = move || {
+            fs::metadata(program)
+                .and_then(|found| found.modified())
+                .ok()
+        };
+        let written = spawn_blocking(written).await.ok().flatten();
+        if written == self.written {
+            return;
+        }
+        let said = match written {
+            Some(_) => ask().await.unwrap_or_default(),
+            None => String::new(),
+        };
+        let version = said.split_once("Ver ");
+        let version = version.and_then(|(_, version)| Version::parse(version.trim_start()));
+        *self = Self { written, version };
+    }
+}
+
 fn look(
     member: &MemberSettings,
     judge: Judge,
-    alive: bool,
+    life: Option<&Incarnation>,
     datadir: Datadir,
     clock: fn() -> Timestamp,
 ) -> InstanceFact {
+    let server = &member.server;
+    let gone = |life| names(&server.pid_file, life) && !server.socket.exists();
     InstanceFact {
         at: clock(),
         datadir,
         config: config(member, judge.config),
         waits_for_restart: waits_for_restart(member, judge.waiting),
-        binary_error: binary_error(&member.binary),
-        port_taken_by: if alive { None } else { port_taken_by(member) },
-        last_words: tail_log(&member.server.log, LAST_WORDS).unwrap_or_default(),
-        free_mb: free_mb(&member.server.datadir),
+        socket_gone: life.is_some_and(gone),
+        binary_error: program::unusable(&member.binary),
+        port_taken_by: if life.is_some() {
+            None
+        } else {
+            port_taken_by(member)
+        },
+        last_words: tail_log(&server.log, LAST_WORDS).unwrap_or_default(),
+        free_mb: free_mb(&server.datadir),
     }
 }
 
@@ -102,41 +163,58 @@ fn waits_for_restart(member: &MemberSettings, waiting: fn(&str, &str) -> String)
     }
 }
 
-/// What the inspection, made as the server's user, means for this member.
-fn datadir(member: &MemberSettings, found: Result<inspect::Datadir, String>) -> Datadir {
+/// What the inspection, made as the server's user, means for this member, whose binary has this version.
+fn datadir(
+    member: &MemberSettings,
+    found: Result<inspect::Datadir, String>,
+    binary: Option<Version>,
+) -> Datadir {
     let path = member.server.datadir.display();
+    let wanted = member.server.family;
     match found {
         Ok(inspect::Datadir::Missing | inspect::Datadir::Empty) => Datadir::Missing,
         Ok(inspect::Datadir::Initialised {
             family,
-            made_by: Some(marker),
+            server_version,
+            made_by,
             ..
         }) => {
-            let ours = family == member.server.family
-                && marker.member == member.name
-                && marker.pair == member.server.pair;
-            if ours {
-                Datadir::Ours
-            } else {
-                Datadir::Foreign(format!(
-                    "{path} was made for {}.{} ({})",
-                    marker.pair, marker.member, marker.family
-                ))
+            let written = server_version.as_deref().and_then(Version::parse);
+            if family != wanted {
+                let version = server_version.map(|version| format!(" {version}"));
+                return Datadir::OtherVersion(format!(
+                    "{path} was written by {family}{}, and the pair is {wanted}",
+                    version.unwrap_or_default()
+                ));
             }
+            if let (Some(written), Some(binary)) = (written, binary)
+                && written.is_later_series(binary)
+            {
+                return Datadir::OtherVersion(format!(
+                    "{path} was written by {family} {written}, and {} is {binary}",
+                    member.binary.display()
+                ));
+            }
+            made(member, family, made_by)
         }
-        Ok(inspect::Datadir::Initialised {
-            family,
-            made_by: None,
-            ..
-        }) => Datadir::Foreign(format!(
-            "{path} holds data of a {family} server that was not made here"
-        )),
         Ok(inspect::Datadir::Foreign { why }) => Datadir::Foreign(format!("{path}: {why}")),
         Ok(inspect::Datadir::NotOurs { owner }) => Datadir::Foreign(format!(
             "{path} belongs to {owner}, the server runs as {}",
             member.account.name
         )),
         Err(why) => Datadir::Foreign(format!("{path} could not be looked at: {why}")),
+    }
+}
+
+/// Whose it is, where our server could use it.
+fn made(member: &MemberSettings, family: Family, by: Option<Marker>) -> Datadir {
+    let path = member.server.datadir.display();
+    match by {
+        Some(by) if by.member == member.name && by.pair == member.server.pair => Datadir::Ours,
+        Some(by) => Datadir::Foreign(format!("{path} was made for {}.{}", by.pair, by.member)),
+        None => Datadir::Foreign(format!(
+            "{path} holds data of a {family} server that was not made here"
+        )),
     }
 }
 
@@ -152,11 +230,6 @@ fn config(
     judge(on_disk.as_deref(), member)
 }
 
-fn binary_error(binary: &Path) -> Option<String> {
-    let error = access(binary, AccessFlags::X_OK).err()?;
-    Some(format!("{}: {}", binary.display(), error.desc()))
-}
-
 fn port_taken_by(member: &MemberSettings) -> Option<String> {
     let host: IpAddr = member.host.parse().ok()?;
     let address = SocketAddr::new(host, member.server.port);
@@ -165,15 +238,5 @@ fn port_taken_by(member: &MemberSettings) -> Option<String> {
     Some(match listener.pid {
         Some(pid) => format!("{name} (process {pid}) listens at {address}"),
         None => format!("{name} listens at {address}"),
-    })
-}
-
-/// What the server may still write, on the file system of the nearest folder that is there.
-fn free_mb(path: &Path) -> u64 {
-    let stat = path
-        .ancestors()
-        .find_map(|folder| nix::sys::statvfs::statvfs(folder).ok());
-    stat.map_or(u64::MAX, |stat| {
-        stat.blocks_available().saturating_mul(stat.fragment_size()) >> 20
     })
 }

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use dualmasterd::control::report::PairReport;
 use dualmasterd::model::server::Family;
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use tokio::time::{Instant, sleep};
 
+use super::named::{named, named_with, until_no};
 use crate::support::check::check;
 use crate::support::settings::{PAIR, mysqld};
 use crate::support::{Disk, Host, Load, Setup, fault, in_namespace};
@@ -62,10 +62,10 @@ async fn starts(family: Family) {
     eprintln!("{foreign}");
     site.chown("mysql");
     let other = match family {
-        Family::Mariadb => "MySQL server",
-        Family::Mysql => "MariaDB server",
+        Family::Mariadb => "was written by MySQL 9.",
+        Family::Mysql => "was written by MariaDB 1",
     };
-    let foreign = named_with(&host, "DatadirForeign", "b", other).await;
+    let foreign = named_with(&host, "DatadirOtherVersion", "b", other).await;
     eprintln!("{foreign}");
     site.precious();
     let foreign = named_with(&host, "DatadirForeign", "b", "precious").await;
@@ -73,6 +73,20 @@ async fn starts(family: Family) {
     assert_eq!(site.begun("initialise"), 1, "something was made at b");
     site.take_precious_back();
     drop(port);
+    host.until_healthy(LONG).await;
+
+    host.kill_daemon().await;
+    fault::kill(host.pid("b").expect("b runs"));
+    site.written_by_newer(true);
+    host.start().await;
+    let newer = named_with(&host, "DatadirOtherVersion", "b", " 99.1.0, and ").await;
+    eprintln!("{newer}");
+    site.hide_binary();
+    let hidden = named_with(&host, "BinaryUnusable", "b", "Permission denied").await;
+    eprintln!("{hidden}");
+    assert_eq!(host.pid("b"), None, "it was started");
+    site.written_by_newer(false);
+    site.repair();
     host.until_healthy(LONG).await;
 
     site.break_binary();
@@ -100,6 +114,11 @@ async fn full_disk(family: Family) {
     host.start().await;
     let words = named(&host, "ServerDoesNotStart", "b").await;
     eprintln!("{words}");
+    let reason = match family {
+        Family::Mariadb => "failed with error 28",
+        Family::Mysql => "No space left on device",
+    };
+    assert!(words.contains(reason), "{words}");
     sleep(Duration::from_secs(3)).await;
     let tries = site.begun("initialise");
     assert!(tries <= 10, "{tries} tries to make two datadirs");
@@ -199,6 +218,33 @@ impl Site {
         std::fs::rename(fresh, &self.binary).expect("put it there");
     }
 
+    /// The server that wrote the datadir last is said to have been one of a version to come, or not.
+    fn written_by_newer(&self, newer: bool) {
+        let note = self.datadir().join(match self.family {
+            Family::Mariadb => "mariadb_upgrade_info",
+            Family::Mysql => "mysql_upgrade_history",
+        });
+        let kept = note.with_extension("kept");
+        if !newer {
+            std::fs::remove_file(&note).expect("remove the note");
+            let _ = std::fs::rename(kept, note);
+            return;
+        }
+        let _ = std::fs::rename(&note, kept);
+        let text = match self.family {
+            Family::Mariadb => "99.1.0-MariaDB",
+            Family::Mysql => r#"{"upgrade_history":[{"version":"99.1.0"}]}"#,
+        };
+        std::fs::write(note, text).expect("write");
+    }
+
+    /// Nobody may execute the binary.
+    fn hide_binary(&self) {
+        let fresh = self.binary.with_extension("new");
+        std::fs::write(&fresh, "").expect("write");
+        std::fs::rename(fresh, &self.binary).expect("put it there");
+    }
+
     /// The binary complains and ends at once.
     fn break_binary(&self) {
         std::fs::write(&self.tries, "").expect("write");
@@ -260,30 +306,4 @@ impl Site {
         assert_eq!(there, 1, "something was added");
         std::fs::rename(self.datadir(), self.folder.join("precious")).expect("move it away");
     }
-}
-
-async fn named(host: &Host, kind: &str, member: &str) -> String {
-    named_with(host, kind, member, "").await
-}
-
-/// Waits for a finding at a member whose detail has this part; the detail.
-async fn named_with(host: &Host, kind: &str, member: &str, part: &str) -> String {
-    let found = |report: &PairReport| {
-        let found = report.findings.iter().find(|finding| {
-            finding.kind == kind
-                && finding.member.as_deref() == Some(member)
-                && finding.detail.contains(part)
-        });
-        found.map(|finding| finding.detail.clone())
-    };
-    let what = format!("{kind} at {member}, {part:?}");
-    let report = host
-        .until(&what, LONG, |report| found(report).is_some())
-        .await;
-    found(&report).unwrap_or_default()
-}
-
-async fn until_no(host: &Host, kind: &str) {
-    let gone = |report: &PairReport| report.findings.iter().all(|finding| finding.kind != kind);
-    host.until(&format!("no {kind}"), LONG, gone).await;
 }

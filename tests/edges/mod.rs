@@ -4,4 +4,6 @@ mod configuration;
 mod daemon;
 mod endpoint;
 mod instance;
+mod named;
+mod one_disk;
 mod tls;

@@ -54,6 +54,7 @@ impl State {
                 at: self.now,
                 datadir: Datadir::Ours,
                 config: FileState::Same,
+                socket_gone: false,
                 binary_error: None,
                 port_taken_by: None,
                 last_words: Vec::new(),

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dualmasterd::control::report::{FindingReport, PairReport};
 use tokio::time::{Instant, sleep};
 
 use super::trial::{Trial, assert_moved, assert_same_epoch};
@@ -17,7 +18,12 @@ pub(super) async fn sockets_deleted(host: &mut Host) {
     for member in ["a", "b"] {
         std::fs::rename(host.socket(member), hidden(member)).expect("its socket");
     }
-    sleep(Duration::from_secs(3)).await;
+    let named = |report: &PairReport| {
+        let gone = |finding: &&FindingReport| finding.kind == "SocketGone";
+        report.findings.iter().filter(gone).count() == 2
+    };
+    host.until("SocketGone at both", LONG, named).await;
+    sleep(Duration::from_secs(1)).await;
     trial.served(Instant::now(), LONG).await;
     assert_same_epoch(host, &trial).await;
     assert_eq!(

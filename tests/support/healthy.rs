@@ -119,6 +119,7 @@ fn member(family: Family, side: Side) -> MemberFacts {
             at: NOW,
             datadir: Datadir::Ours,
             config: FileState::Same,
+            socket_gone: false,
             binary_error: None,
             port_taken_by: None,
             last_words: Vec::new(),

@@ -60,6 +60,7 @@ impl World {
             } else {
                 FileState::Missing
             },
+            socket_gone: false,
             binary_error: None,
             port_taken_by: None,
             last_words: Vec::new(),
