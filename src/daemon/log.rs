@@ -20,7 +20,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::{FormatFields, Writer};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
-use tracing_subscriber::{EnvFilter, filter::ParseError};
+use tracing_subscriber::{EnvFilter, Registry, filter::ParseError, reload};
 
 use crate::config::LogFormat;
 
@@ -52,10 +52,42 @@ pub enum LogError {
     Init(#[source] TryInitError),
 }
 
-/// Writes the last lines when dropped. Keep it until the end of the process.
+/// Changes the level, and writes the last lines when dropped. Keep it until the end of the process.
 #[derive(Debug)]
 pub struct LogGuard {
+    level: reload::Handle<EnvFilter, Registry>,
     writer: Option<(SyncSender<Message>, JoinHandle<()>)>,
+}
+
+impl LogGuard {
+    /// From now on events are logged by another level or filter.
+    ///
+    /// # Errors
+    /// [`LogError::Filter`]; the one before stays in force.
+    pub fn set_level(&self, filter: &str) -> Result<(), LogError> {
+        let level = parse(filter)?;
+        // It fails only where nobody logs any more.
+        let _ = self.level.reload(level);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+impl LogGuard {
+    /// Of a process that logs nothing.
+    pub fn silent() -> Self {
+        Self {
+            level: reload::Layer::new(EnvFilter::default()).1,
+            writer: None,
+        }
+    }
+}
+
+fn parse(filter: &str) -> Result<EnvFilter, LogError> {
+    EnvFilter::try_new(filter).map_err(|source| LogError::Filter {
+        filter: filter.to_owned(),
+        source,
+    })
 }
 
 /// Begins to log. `filter` is a level or a filter in `RUST_LOG`'s syntax.
@@ -63,11 +95,8 @@ pub struct LogGuard {
 /// # Errors
 /// [`LogError`].
 pub fn init(format: LogFormat, filter: &str) -> Result<LogGuard, LogError> {
-    let level = EnvFilter::try_new(filter).map_err(|source| LogError::Filter {
-        filter: filter.to_owned(),
-        source,
-    })?;
-    let registry = tracing_subscriber::registry().with(level);
+    let (filter, level) = reload::Layer::new(parse(filter)?);
+    let registry = tracing_subscriber::registry().with(filter);
     let format = match format {
         LogFormat::Auto if stderr_is_journal() => LogFormat::Journald,
         LogFormat::Auto => LogFormat::Text,
@@ -76,9 +105,12 @@ pub fn init(format: LogFormat, filter: &str) -> Result<LogGuard, LogError> {
     if format == LogFormat::Journald {
         let journal = journal().map_err(LogError::Journal)?;
         registry.with(journal).try_init().map_err(LogError::Init)?;
-        return Ok(LogGuard { writer: None });
+        return Ok(LogGuard {
+            level,
+            writer: None,
+        });
     }
-    let (lines, guard) = Lines::start().map_err(LogError::Thread)?;
+    let (lines, writer) = Lines::start().map_err(LogError::Thread)?;
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(lines)
         .with_ansi(false)
@@ -90,7 +122,10 @@ pub fn init(format: LogFormat, filter: &str) -> Result<LogGuard, LogError> {
         }
     };
     begun.map_err(LogError::Init)?;
-    Ok(guard)
+    Ok(LogGuard {
+        level,
+        writer: Some(writer),
+    })
 }
 
 /// The journal's layer: fields keep their own names in capitals, and `info` is informational.
@@ -181,17 +216,20 @@ struct Lines {
 }
 
 impl Lines {
-    fn start() -> std::io::Result<(Self, LogGuard)> {
+    fn start() -> std::io::Result<(Self, (SyncSender<Message>, JoinHandle<()>))> {
         let (to, from) = sync_channel(QUEUE);
         let lost = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&lost);
         let thread = std::thread::Builder::new()
             .name("log".to_owned())
             .spawn(move || write_lines(&from, &counter, &mut std::io::stderr()))?;
-        let guard = LogGuard {
-            writer: Some((to.clone(), thread)),
-        };
-        Ok((Self { to, lost }, guard))
+        Ok((
+            Self {
+                to: to.clone(),
+                lost,
+            },
+            (to, thread),
+        ))
     }
 }
 

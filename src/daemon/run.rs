@@ -15,7 +15,7 @@ use tokio::time::sleep;
 use super::clock;
 use super::journal::{Event, Line};
 use super::keep::{self, KeepError, Kept, Shared};
-use super::log;
+use super::log::{self, LogGuard};
 use super::signals::{Signal, Signals};
 use super::systemd::Notify;
 use crate::act::files;
@@ -77,8 +77,8 @@ pub fn run(sources: &Sources, format: Option<LogFormat>) -> ExitCode {
         }
     };
     let format = format.unwrap_or(settings.log.format);
-    let _guard = match log::init(format, settings.log.level.name()) {
-        Ok(guard) => guard,
+    let log = match log::init(format, settings.log.level.name()) {
+        Ok(log) => log,
         Err(error) => {
             let _ = writeln!(std::io::stderr(), "dualmasterd: {}", chain(&error));
             return ExitCode::FAILURE;
@@ -93,7 +93,7 @@ pub fn run(sources: &Sources, format: Option<LogFormat>) -> ExitCode {
             source,
         })
         .and_then(|runtime| {
-            let ended = runtime.block_on(daemon(sources, settings));
+            let ended = runtime.block_on(daemon(sources, settings, &log));
             // What a disk still holds up is no reason to stay.
             runtime.shutdown_background();
             ended
@@ -107,7 +107,7 @@ pub fn run(sources: &Sources, format: Option<LogFormat>) -> ExitCode {
     }
 }
 
-async fn daemon(sources: &Sources, settings: Settings) -> Result<(), RunError> {
+async fn daemon(sources: &Sources, settings: Settings, log: &LogGuard) -> Result<(), RunError> {
     let mut signals = Signals::install()?;
     folder(&settings.daemon.state_dir)?;
     folder(&settings.daemon.run_dir)?;
@@ -136,6 +136,7 @@ async fn daemon(sources: &Sources, settings: Settings) -> Result<(), RunError> {
         shared,
         pairs: pairs_tx,
         settings,
+        log,
     };
     daemon.begin().await?;
     notify.ready();
@@ -175,16 +176,17 @@ async fn daemon(sources: &Sources, settings: Settings) -> Result<(), RunError> {
 }
 
 /// The pairs that are kept, and what they were told.
-struct Daemon {
+struct Daemon<'l> {
     kept: BTreeMap<String, Kept>,
     /// Pairs that cannot be kept, and why. They are tried again.
     unkept: BTreeMap<String, KeepError>,
     shared: Shared,
     pairs: watch::Sender<Pairs>,
     settings: Settings,
+    log: &'l LogGuard,
 }
 
-impl Daemon {
+impl Daemon<'_> {
     /// Keeps what can be kept; a daemon that could keep nothing is none.
     async fn begin(&mut self) -> Result<(), RunError> {
         self.keep_all().await;
@@ -263,8 +265,8 @@ impl Daemon {
         if new.daemon != self.settings.daemon {
             return Err("[daemon] cannot change while it runs; restart dualmasterd".into());
         }
-        if new.log != self.settings.log {
-            return Err("[log] cannot change while it runs; restart dualmasterd".into());
+        if new.log.format != self.settings.log.format {
+            return Err("[log] format cannot change while it runs; restart dualmasterd".into());
         }
         for (name, kept) in &self.kept {
             let Some(pair) = new.pairs.get(name) else {
@@ -281,6 +283,11 @@ impl Daemon {
 
     /// Goes over to a configuration that was found good.
     async fn follow(&mut self, new: Settings) -> String {
+        if new.log.level != self.settings.log.level
+            && let Err(error) = self.log.set_level(new.log.level.name())
+        {
+            tracing::error!("the log level stays as it was: {}", chain(&error));
+        }
         self.settings = new;
         self.unkept.clear();
         for (name, kept) in &mut self.kept {

@@ -279,8 +279,29 @@ pub(super) async fn reloads(host: &mut Host) {
         named(report).is_none() && report.members.iter().all(|m| m.lag_limit_ms == 3000)
     })
     .await;
+    // What is logged follows at once; where it goes does not, and that is said.
+    let told = || host.log().matches("configuration reloaded").count();
+    let before = told();
+    let quiet = good.replace("level = \"info\"", "level = \"warn\"");
+    for (text, lines) in [(&quiet, before), (&good, before + 1)] {
+        std::fs::write(host.config(), text).expect("write");
+        assert_eq!(host.ctl(&["reload"]).await.code, 0);
+        sleep(Duration::from_millis(100)).await;
+        assert_eq!(told(), lines, "{text}");
+    }
+    std::fs::write(
+        host.config(),
+        good.replace("format = \"text\"", "format = \"json\""),
+    )
+    .expect("write");
+    let refused = host.ctl(&["reload"]).await;
+    assert_eq!(refused.code, 78, "{refused:?}");
+    assert!(
+        format!("{refused:?}").contains("[log] format cannot change while it runs"),
+        "{refused:?}"
+    );
     std::fs::write(host.config(), good).expect("write");
-    fault::hang_up(host.daemon_pid());
+    assert_eq!(host.ctl(&["reload"]).await.code, 0);
     host.until_healthy(LONG).await;
     assert_eq!([host.pid("a"), host.pid("b")], servers);
 }

@@ -22,7 +22,7 @@ fn settings(folder: &Path, pairs: &[(&str, u16)]) -> Settings {
     config::load(&Sources::of_process(main)).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
-fn daemon(settings: Settings) -> (Daemon, watch::Receiver<Pairs>) {
+fn daemon(settings: Settings) -> (Daemon<'static>, watch::Receiver<Pairs>) {
     let (pairs, told) = watch::channel(Pairs::new());
     super::folder(&settings.daemon.state_dir).unwrap();
     let daemon = Daemon {
@@ -38,6 +38,7 @@ fn daemon(settings: Settings) -> (Daemon, watch::Receiver<Pairs>) {
         },
         pairs,
         settings,
+        log: Box::leak(Box::new(LogGuard::silent())),
     };
     (daemon, told)
 }
