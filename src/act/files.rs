@@ -43,39 +43,52 @@ pub fn write(path: &Path, content: &[u8], mode: u32, owner: Option<Owner>) -> io
     File::open(folder)?.sync_all()
 }
 
-/// Makes a folder, its parents too, with this mode and owner; leaves one that is there as it is.
+/// The mode of a folder that is not given to its owner yet: one that is left so is finished later.
+const HALF_MADE: u32 = 0;
+
+/// Makes a folder, its parents too, with this mode and owner; leaves one that is there as it is, unless it
+/// was left half made.
 ///
 /// # Errors
 /// Whatever the file system says.
 pub fn folder(path: &Path, mode: u32, owner: Option<Owner>) -> io::Result<()> {
-    if path.is_dir() {
-        return Ok(());
-    }
-    if let Some(parent) = path.parent() {
-        folder(parent, 0o711, None)?;
-    }
-    match DirBuilder::new().mode(mode).create(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
-        other => other?,
+    let is_root = nix::unistd::geteuid().is_root();
+    match fs::metadata(path) {
+        Ok(found) if !found.is_dir() => return Err(io::ErrorKind::NotADirectory.into()),
+        Ok(found) if found.mode() & 0o777 != HALF_MADE || !is_root => return Ok(()),
+        Ok(_) => {}
+        Err(_) => make(path, if is_root { HALF_MADE } else { mode })?,
     }
     // What was made, and nothing that took its place meanwhile.
     let made = OpenOptions::new()
         .read(true)
         .custom_flags((OFlag::O_DIRECTORY | OFlag::O_NOFOLLOW).bits())
         .open(path)?;
-    if made.metadata()?.uid() != nix::unistd::geteuid().as_raw() {
+    let uid = made.metadata()?.uid();
+    if uid != nix::unistd::geteuid().as_raw() && Some(uid) != owner.map(|(uid, _)| uid) {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
     give(&made, mode, owner)
 }
 
-/// Sets mode and owner. The umask may have taken bits away that the server's user needs.
-fn give(file: &File, mode: u32, owner: Option<Owner>) -> io::Result<()> {
-    file.set_permissions(fs::Permissions::from_mode(mode))?;
-    match owner {
-        Some((uid, gid)) if nix::unistd::geteuid().is_root() => fchown(file, Some(uid), Some(gid)),
-        _ => Ok(()),
+fn make(path: &Path, mode: u32) -> io::Result<()> {
+    if let Some(parent) = path.parent() {
+        folder(parent, 0o711, None)?;
     }
+    match DirBuilder::new().mode(mode).create(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
+/// Sets owner and mode, the mode last. The umask may have taken bits away that the server's user needs.
+fn give(file: &File, mode: u32, owner: Option<Owner>) -> io::Result<()> {
+    if let Some((uid, gid)) = owner
+        && nix::unistd::geteuid().is_root()
+    {
+        fchown(file, Some(uid), Some(gid))?;
+    }
+    file.set_permissions(fs::Permissions::from_mode(mode))
 }
 
 #[cfg(test)]
@@ -111,5 +124,31 @@ mod tests {
         write(&path, b"whole", 0o644, None).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "whole");
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o644);
+    }
+
+    #[test]
+    fn a_folder_that_was_left_half_made_is_finished() {
+        let above = tempfile::tempdir().unwrap();
+        let path = above.path().join("deep/tmp");
+        let owner = (65_534, 65_534);
+        let like = |mode| {
+            let found = fs::metadata(&path).unwrap();
+            assert_eq!(found.mode() & 0o777, mode);
+            (found.uid(), found.gid())
+        };
+        folder(&path, 0o750, Some(owner)).unwrap();
+        let whole = like(0o750);
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        assert_eq!(whole, owner);
+        fs::remove_dir(&path).unwrap();
+        make(&path, HALF_MADE).unwrap();
+        assert_eq!(like(0), (0, 0));
+        folder(&path, 0o750, Some(owner)).unwrap();
+        assert_eq!(like(0o750), owner);
+        // One that is there keeps what it has.
+        folder(&path, 0o700, None).unwrap();
+        assert_eq!(like(0o750), owner);
     }
 }
