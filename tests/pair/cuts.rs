@@ -1,7 +1,10 @@
-//! The daemon killed at the begin record of each action of a switchover and of a failover: the next
-//! daemon brings the pair to an end by itself, forwards or backwards, and nothing is lost.
+//! The daemon killed at the begin record of each action of a switchover, of a failover, of the loss and
+//! return of a reader, and of the first set-up: the next daemon brings the pair to an end by itself,
+//! forwards or backwards, and nothing is lost.
 //!
-//! A third of the records are tried, drawn by `CUT_SEED`; `CUTS=all` tries every one.
+//! A third of the records are tried, drawn by `CUT_SEED`; `CUTS=all` tries every one. A set-up is cut again
+//! and again on its way, a daemon after the other; with `CUTS=all` also once at each record, on a host of
+//! its own.
 
 use std::time::Duration;
 
@@ -11,8 +14,9 @@ use dualmasterd::model::server::Family;
 use tokio::time::{Instant, sleep};
 
 use super::trial::Trial;
+use crate::support::check::check;
 use crate::support::host::is_whole;
-use crate::support::{Cut, Host, Setup, fault, in_namespace};
+use crate::support::{Cut, Host, Load, Setup, fault, in_namespace};
 
 /// A return that a busy machine makes arm several times.
 const LONG: Duration = Duration::from_secs(60);
@@ -23,6 +27,17 @@ const QUIET: Duration = Duration::from_millis(500);
 enum Move {
     Switchover,
     Failover,
+    ReaderLoss,
+}
+
+impl Move {
+    /// Who writes in the end, of those of the beginning.
+    fn writer<'t>(self, trial: &'t Trial) -> &'t str {
+        match self {
+            Self::Switchover | Self::Failover => &trial.reader,
+            Self::ReaderLoss => &trial.writer,
+        }
+    }
 }
 
 #[test]
@@ -35,12 +50,84 @@ fn mysql() {
     cut_everywhere(Family::Mysql);
 }
 
+#[test]
+fn mariadb_set_up() {
+    set_up(Family::Mariadb);
+}
+
+#[test]
+fn mysql_set_up() {
+    set_up(Family::Mysql);
+}
+
+fn set_up(family: Family) {
+    in_namespace(async || {
+        let records = cut_on_the_way(family).await;
+        let singly = if all() { records } else { 0 };
+        for number in 1..=singly {
+            let mut host = Host::new(Setup::new(family));
+            let cut = Cut::prepare(&mut host);
+            let at = made_until(&mut host, &cut, number).await;
+            eprintln!("cut at {number}: {}", at.unwrap_or_default());
+            host.start().await;
+            whole_and_used(&host).await;
+        }
+    });
+}
+
+/// A pair is made though each daemon dies at its first to fifth record; the records that it took.
+async fn cut_on_the_way(family: Family) -> usize {
+    let mut host = Host::new(Setup::new(family));
+    let cut = Cut::prepare(&mut host);
+    let mut cuts = 0;
+    while let Some(at) = made_until(&mut host, &cut, 1 + (seed() + 2 * cuts) % 5).await {
+        eprintln!("cut {cuts} at {at}");
+        cuts += 1;
+        assert!(cuts < 100, "no end: {:#?}", cut.records());
+    }
+    assert!(cuts > 3, "only {cuts} cuts");
+    whole_and_used(&host).await;
+    cut.records().len()
+}
+
+/// Starts a daemon that dies at its `number`-th record; which that is. None: the pair was whole before.
+async fn made_until(host: &mut Host, cut: &Cut, number: usize) -> Option<String> {
+    cut.at(number);
+    host.launch();
+    let deadline = Instant::now() + LONG;
+    let mut whole: Option<Instant> = None;
+    while whole.is_none_or(|since| since.elapsed() < QUIET) {
+        if host.daemon_has_ended() {
+            cut.off();
+            return Some(cut.records().pop().unwrap_or_default());
+        }
+        assert!(Instant::now() < deadline, "neither cut nor whole");
+        let report = host.try_report().await.ok();
+        whole = match report.as_ref().is_some_and(is_whole) {
+            true => whole.or_else(|| Some(Instant::now())),
+            false => None,
+        };
+        sleep(Duration::from_millis(5)).await;
+    }
+    cut.off();
+    None
+}
+
+/// The pair is whole, and a client's writes go to both members.
+async fn whole_and_used(host: &Host) {
+    host.until_healthy(LONG).await;
+    let load = Load::usual(host, "used").await;
+    let history = load.finish().await;
+    let verdict = check(host, "used", &history).await;
+    assert!(verdict.acked > 0, "{verdict:?}");
+}
+
 fn cut_everywhere(family: Family) {
     in_namespace(async || {
         let mut host = Host::new(Setup::new(family));
         let cut = Cut::prepare(&mut host);
         host.serve().await;
-        for kind in [Move::Switchover, Move::Failover] {
+        for kind in [Move::Switchover, Move::Failover, Move::ReaderLoss] {
             let count = uncut(&mut host, &cut, kind).await;
             for number in chosen(count, kind) {
                 let began = Instant::now();
@@ -56,8 +143,12 @@ fn cut_everywhere(family: Family) {
 async fn uncut(host: &mut Host, cut: &Cut, kind: Move) -> usize {
     let trial = Trial::begin(host, &format!("{kind:?}_uncut").to_lowercase()).await;
     let before = cut.records().len();
+    let lost = trial.reader_pid(host);
     begin(host, &trial, kind).await;
-    assert!(!is_cut(host, &trial, kind).await, "nobody ordered a cut");
+    assert!(
+        !is_cut(host, &trial, kind, lost).await,
+        "nobody ordered a cut"
+    );
     trial.end(host).await;
     cut.records().len() - before
 }
@@ -65,9 +156,10 @@ async fn uncut(host: &mut Host, cut: &Cut, kind: Move) -> usize {
 /// The daemon dies at this record, where the move writes so many.
 async fn cut_at(host: &mut Host, cut: &Cut, kind: Move, number: usize) {
     let trial = Trial::begin(host, &format!("{kind:?}_{number}").to_lowercase()).await;
+    let lost = trial.reader_pid(host);
     cut.at(number);
     begin(host, &trial, kind).await;
-    let is_cut = is_cut(host, &trial, kind).await;
+    let is_cut = is_cut(host, &trial, kind, lost).await;
     cut.off();
     let last = match is_cut {
         true => cut.records().pop().unwrap_or_default(),
@@ -84,6 +176,7 @@ async fn cut_at(host: &mut Host, cut: &Cut, kind: Move, number: usize) {
 async fn begin(host: &Host, trial: &Trial, kind: Move) {
     match kind {
         Move::Failover => fault::kill(trial.writer_pid(host)),
+        Move::ReaderLoss => fault::kill(trial.reader_pid(host)),
         Move::Switchover => {
             let word = Command::Switchover {
                 pair: None,
@@ -100,8 +193,9 @@ async fn begin(host: &Host, trial: &Trial, kind: Move) {
 }
 
 /// Waits until the daemon has died or the move is done; whether it died. A switchover that missed its
-/// budget on a busy machine is asked for again.
-async fn is_cut(host: &mut Host, trial: &Trial, kind: Move) -> bool {
+/// budget on a busy machine is asked for again. A reader that is lost comes back as another process than
+/// `lost`.
+async fn is_cut(host: &mut Host, trial: &Trial, kind: Move, lost: i32) -> bool {
     let deadline = Instant::now() + LONG;
     let mut whole: Option<Instant> = None;
     while whole.is_none_or(|since| since.elapsed() < QUIET) {
@@ -110,12 +204,15 @@ async fn is_cut(host: &mut Host, trial: &Trial, kind: Move) -> bool {
         }
         assert!(Instant::now() < deadline, "neither cut nor whole");
         let report = host.try_report().await.ok();
-        let moved = |report: &&PairReport| report.writer.as_ref() == Some(&trial.reader);
+        let returned =
+            kind != Move::ReaderLoss || host.pid(&trial.reader).is_some_and(|pid| pid != lost);
+        let moved =
+            |report: &&PairReport| returned && report.writer.as_deref() == Some(kind.writer(trial));
         whole = match report.as_ref().filter(moved).is_some_and(is_whole) {
             true => whole.or_else(|| Some(Instant::now())),
             false => None,
         };
-        if report.as_ref().is_some_and(was_undone) {
+        if kind == Move::Switchover && report.as_ref().is_some_and(was_undone) {
             begin(host, trial, kind).await;
         }
         sleep(Duration::from_millis(5)).await;
@@ -134,11 +231,18 @@ fn was_undone(report: &PairReport) -> bool {
 
 /// The records to try: each one where that is asked for, else every third from one that is drawn.
 fn chosen(count: usize, kind: Move) -> Vec<usize> {
-    if std::env::var("CUTS").as_deref() == Ok("all") {
+    if all() {
         return (1..=count).collect();
     }
-    let drawn = std::env::var("CUT_SEED").ok();
-    let drawn: usize = drawn.and_then(|text| text.parse().ok()).unwrap_or(0);
-    let first = (drawn + usize::from(kind == Move::Failover)) % 3;
+    let first = (seed() + kind as usize) % 3;
     (1..=count).skip(first).step_by(3).collect()
+}
+
+fn all() -> bool {
+    std::env::var("CUTS").as_deref() == Ok("all")
+}
+
+fn seed() -> usize {
+    let drawn = std::env::var("CUT_SEED").ok();
+    drawn.and_then(|text| text.parse().ok()).unwrap_or(0)
 }
