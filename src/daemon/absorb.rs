@@ -18,6 +18,7 @@ pub(super) fn seen(facts: &mut Facts, new: Seen) -> bool {
         Seen::Instance(side, instance) => facts.members[side].instance = Some(instance),
         Seen::Look(side, look) => take_look(&mut facts.members[side], *look),
         Seen::Probe(side, kind, fact) => return take_probe(facts, side, kind, fact),
+        Seen::Accounts(side, accounts) => facts.members[side].privileged = accounts,
         Seen::Endpoint(endpoint) => facts.endpoint = Some(endpoint),
     }
     true

@@ -17,7 +17,7 @@ use crate::mysql::ServerTarget;
 use crate::observe::observer::Observer;
 use crate::observe::probes::{WriterProbe, spawn_prober};
 use crate::observe::server::{Steering, spawn_looker};
-use crate::observe::{Publisher, disk, instance, process};
+use crate::observe::{Publisher, accounts, disk, instance, process};
 use crate::runtime::prepare::Marker;
 use crate::runtime::process::Spawned;
 
@@ -115,6 +115,7 @@ pub(super) fn observe_member(
             pace,
         },
     ));
+    tasks.push(accounts::spawn(observer.clone()));
     tasks.extend(spawn_prober(&observer, interval, &writer));
     tasks
 }

@@ -46,6 +46,10 @@ pub(super) fn steps(turn: &mut Turn<'_>, restart_writer: bool) {
             start(turn, side, instance, process, restart_writer);
         }
         accounts(turn, side);
+        if !turn.member(side).privileged.is_empty() {
+            let who = turn.member(side).privileged.join("\n");
+            turn.find_at(side, Kind::AccountsPassReadOnly, who);
+        }
     }
 }
 

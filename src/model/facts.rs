@@ -56,6 +56,10 @@ pub struct MemberFacts {
     pub server: Option<ServerFact>,
     /// Why the newest look failed; `None` after a good one.
     pub server_error: Option<ProbeError>,
+    /// Accounts beside the administrator's and ours that can write on it while it is closed, or open it:
+    /// each with its right.
+    #[serde(default)]
+    pub privileged: Vec<String>,
     /// The questions of the hang table.
     pub probes: Probes,
     /// Its actions.

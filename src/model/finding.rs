@@ -56,6 +56,7 @@ pub enum Kind {
     DatadirForeign,
     DatadirOtherVersion,
     SocketGone,
+    AccountsPassReadOnly,
     BinaryUnusable,
     PortTaken,
     ConfigEdited,
@@ -246,6 +247,12 @@ impl Kind {
                 "the file of the server's Unix socket was deleted: who connects through it gets no answer",
                 "end the reader's server: it is started again with its socket; for the writer, switch over first",
             ),
+            Self::AccountsPassReadOnly => (
+                Warning,
+                "accounts can write on a reader, or open it: what they write there never reaches the writer",
+                "revoke that right from each (MariaDB: READ ONLY ADMIN; MySQL: SUPER, SYSTEM_VARIABLES_ADMIN); \
+                 GRANT ALL ON *.* contains it: grant an application its own schemas",
+            ),
             Self::BinaryUnusable => (
                 Error,
                 "the server binary cannot be run",
@@ -297,7 +304,7 @@ impl Kind {
             Self::DiskFull => (
                 Error,
                 "a server's disk is full: writes wait, or the server ends",
-                "free or add space: the server goes on by itself",
+                "free or add space: the server looks again once a minute, and goes on by itself",
             ),
             Self::ConfigRefused => (
                 Error,

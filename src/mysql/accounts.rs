@@ -84,6 +84,9 @@ fn rights(dialect: Dialect, account: Account) -> Vec<(String, &'static str)> {
             ),
             look,
             read_own,
+            // Who may switch super_read_only off.
+            ("SELECT (User, Host, Super_priv)".to_owned(), "mysql.user"),
+            ("SELECT".to_owned(), "mysql.global_grants"),
         ],
         (Family::Mysql, Account::Monitor) => {
             vec![("PROCESS, REPLICATION CLIENT".to_owned(), "*.*"), own]

@@ -1,5 +1,6 @@
 //! Independent tasks that only read. Each publishes its newest fact; none waits for another.
 
+pub mod accounts;
 pub mod disk;
 pub mod endpoint;
 pub mod events;
@@ -26,6 +27,8 @@ pub enum Seen {
     Look(Side, Box<Result<ServerFact, ProbeError>>),
     /// An answer to a question of the hang table, or that one waits for it.
     Probe(Side, ProbeKind, ProbeFact),
+    /// Accounts that can write on a member that is closed, or open it.
+    Accounts(Side, Vec<String>),
     /// The endpoint.
     Endpoint(EndpointFact),
 }
@@ -41,6 +44,7 @@ impl Seen {
                 Err(error) => format!("look {side:?}: {}", error.text),
             },
             Self::Probe(side, kind, _) => format!("probe {side:?} {kind:?}"),
+            Self::Accounts(side, _) => format!("accounts {side:?}"),
             Self::Endpoint(_) => "endpoint".into(),
         }
     }

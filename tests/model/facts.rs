@@ -50,6 +50,7 @@ impl State {
     fn member(&self, daemon: &Daemon, policy: &Policy, side: Side) -> MemberFacts {
         let seen = &daemon.seen[side];
         MemberFacts {
+            privileged: Vec::new(),
             instance: Some(InstanceFact {
                 at: self.now,
                 datadir: Datadir::Ours,

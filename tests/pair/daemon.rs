@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use dualmasterd::control::report::{FindingReport, PairReport};
 use tokio::time::{Instant, sleep};
 
 use super::trial::{NO_HANG, Trial, assert_same_epoch, within};
@@ -12,6 +13,11 @@ const LONG: Duration = Duration::from_secs(20);
 /// Killed and started again: the same servers, and no client hears anything.
 pub(super) async fn killed(host: &mut Host) {
     let trial = Trial::begin(host, "daemon_killed").await;
+    let boss = [
+        "CREATE USER boss@'%' IDENTIFIED BY 'Correct-horse-8'",
+        "GRANT ALL ON *.* TO boss@'%'",
+    ];
+    host.as_root(&trial.writer, &boss).await;
     let servers = [host.pid("a"), host.pid("b")];
     let at = Instant::now();
     host.kill_daemon().await;
@@ -28,6 +34,17 @@ pub(super) async fn killed(host: &mut Host) {
     within("longest gap", gap, NO_HANG);
     let history = trial.end(host).await;
     assert!(history.failures.is_empty(), "{:?}", history.failures);
+    // Asked for once after the start: who could write on the reader.
+    let named = |report: &PairReport| {
+        let named = |finding: &&FindingReport| finding.kind == "AccountsPassReadOnly";
+        let found: Vec<_> = report.findings.iter().filter(named).collect();
+        let alone = |finding: &&FindingReport| {
+            finding.detail.starts_with("'boss'@'%' by ") && finding.detail.lines().count() == 1
+        };
+        found.len() == 2 && found.iter().all(alone)
+    };
+    host.until("boss, and nobody else, named at both", LONG, named)
+        .await;
 }
 
 /// Stopped cleanly and started again: the same.

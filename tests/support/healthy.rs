@@ -115,6 +115,7 @@ fn member(family: Family, side: Side) -> MemberFacts {
         ProbeFact::default()
     };
     MemberFacts {
+        privileged: Vec::new(),
         instance: Some(InstanceFact {
             at: NOW,
             datadir: Datadir::Ours,

@@ -82,6 +82,25 @@ pub(super) fn set_position(others: &[Gtid]) -> String {
     }
 }
 
+/// Accounts that pass `read_only`, by a right of their own or by a role, as `user`, `host` and `by`. The
+/// bits are those of [`PASS_READ_ONLY`]; since 10.11 SUPER alone is none of them.
+pub(super) fn privileged(super_passes: bool) -> String {
+    let (bits, right) = match super_passes {
+        true => ("8589967360", "READ_ONLY ADMIN or SUPER"),
+        false => ("8589934592", "READ_ONLY ADMIN"),
+    };
+    let passes =
+        |of: &str| format!("CAST(JSON_VALUE({of}.Priv, '$.access') AS UNSIGNED) & {bits} <> 0");
+    format!(
+        "SELECT a.User AS user, a.Host AS host, '{right}' AS `by` FROM mysql.global_priv a \
+         WHERE COALESCE(JSON_VALUE(a.Priv, '$.is_role'), 0) <> 'true' AND {} \
+         UNION SELECT m.User, m.Host, CONCAT('the role ', m.Role) FROM mysql.roles_mapping m \
+         JOIN mysql.global_priv r ON r.User = m.Role AND r.Host = '' AND {}",
+        passes("a"),
+        passes("r"),
+    )
+}
+
 /// Accounts and roles that pass `read_only`, members of roles, and routines that run with their
 /// definer's right. `access` is a bit mask: READ_ONLY ADMIN is bit 33, and SUPER (bit 15) passed
 /// `read_only` before 10.11.

@@ -264,6 +264,16 @@ impl Dialect {
         }
     }
 
+    /// Accounts that can write on a member that is closed, or open it: `user`, `host`, and `by` which right.
+    /// `None` where our own account may not look.
+    pub fn privileged(self) -> Option<String> {
+        match self {
+            Self::Mariadb(version) => Some(mariadb::privileged(version < Version(10, 11, 0))),
+            Self::Mysql(_) if self.can(Can::FineGrants) => Some(mysql::PRIVILEGED.to_owned()),
+            Self::Mysql(_) => None,
+        }
+    }
+
     /// The sessions of the applier's threads, which have to be killed on MySQL where half a
     /// transaction hangs its stop for 60 s.
     pub fn applier_ids(self) -> Option<&'static str> {

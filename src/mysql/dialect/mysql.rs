@@ -4,6 +4,11 @@ use super::{Can, Dialect};
 use crate::mysql::quote::quote_str;
 use crate::mysql::target::ServerTarget;
 
+/// Accounts that may switch `super_read_only` off, which nothing else passes, as `user`, `host` and `by`.
+pub(super) const PRIVILEGED: &str = "SELECT User AS user, Host AS host, 'SUPER' AS `by` FROM mysql.user \
+    WHERE Super_priv = 'Y' UNION SELECT USER, HOST, PRIV FROM mysql.global_grants \
+    WHERE PRIV = 'SYSTEM_VARIABLES_ADMIN'";
+
 /// What changes all the time, without the link: the variables.
 pub(super) fn core_variables(dialect: Dialect, semi_sync: bool) -> String {
     let semi = match semi_sync {
