@@ -153,8 +153,14 @@ fn errors(turn: &mut Turn<'_>, side: Side, link: &LinkStatus, gated: bool) {
         hooks::queue_link_broken(turn, side, reason);
     }
     let runs = link.receiver == Receiver::Running && (gated || link.applier);
-    let mended = runs && !is_broken;
+    let mended = runs && !is_broken && stays(turn, side);
     turn.memory.link_broken[side] = is_broken || (turn.memory.link_broken[side] && !mended);
+}
+
+/// No try to start its receiver was in vain since one last ran for a while: what runs is not about to break
+/// again.
+pub(super) fn stays(turn: &Turn<'_>, side: Side) -> bool {
+    turn.memory.restarts[side].receiver == 0
 }
 
 fn receiver(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatus, gated: bool) {

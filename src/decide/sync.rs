@@ -13,6 +13,7 @@ use crate::model::time::Timestamp;
 
 use super::binlogs;
 use super::death::Verdict;
+use super::link;
 use super::serve;
 use super::switchover::{ack_timeout, is_armed};
 use super::turn::Turn;
@@ -88,7 +89,7 @@ fn why_not(turn: &Turn<'_>, writer: Side, verdict: &Verdict) -> Option<String> {
         }
         if let Some(forgotten) = binlogs::forgotten(turn, reader) {
             return Some(format!(
-                "it no longer has {forgotten}, which it had executed: its history was reset"
+                "it no longer has {forgotten}, which it had executed: its history was reset; re-seed it"
             ));
         }
     }
@@ -225,6 +226,7 @@ fn begin(turn: &mut Turn<'_>, writer: Side, w: &ServerFact, r: &ServerFact) {
         threads && w.executed.subtract(&link.received).count() <= NEARLY_CAUGHT_UP
     });
     if ready
+        && link::stays(turn, writer.peer())
         && turn.is_settled(writer, ActionKind::DisarmSource)
         && settings_allow(turn, writer, w, r)
         && is_fresh(turn, writer.peer())
