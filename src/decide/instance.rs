@@ -18,6 +18,8 @@ use super::rejoin;
 use super::serve;
 use super::turn::Turn;
 
+/// A binary log grows to a gigabyte: with less space than a quarter of that somebody has to look soon.
+const NEARLY_FULL_MB: u64 = 256;
 /// A life this long ends the count of starts in a row.
 const GOOD_LIFE: Duration = Duration::from_secs(30);
 
@@ -41,6 +43,9 @@ pub(super) fn steps(turn: &mut Turn<'_>, restart_writer: bool) {
                 instance.last_words.join("\n")
             );
             turn.find_at(side, Kind::DiskFull, detail.trim_end());
+        } else if instance.free_mb < NEARLY_FULL_MB {
+            let detail = format!("{} MB are free", instance.free_mb);
+            turn.find_at(side, Kind::DiskNearlyFull, detail);
         }
         if files(turn, side, instance) && !process.lives() && !full {
             start(turn, side, instance, process, restart_writer);

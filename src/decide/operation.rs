@@ -90,6 +90,8 @@ pub(super) fn switching(turn: &mut Turn<'_>, mut switch: Switch) {
                 Kind::ActionFailed,
                 format!("the switchover was undone: {why}"),
             ));
+            // What the daemon moves by itself is not moved again at once.
+            turn.memory.healthy_since = None;
             go(turn, Event::Undone, None);
         }
     }

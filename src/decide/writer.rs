@@ -19,7 +19,8 @@ use super::{
     binlogs, endpoint, events, guard, hooks, instance, link, rejoin, requests, serve, strays, sync,
 };
 
-/// How long the pair must have been healthy before a failing disk moves the writer.
+/// A writer that has gone on for so long although its disk fails, or has hardly any space left, is moved as
+/// planned; one that does not go on is judged to hang before.
 const HEALTHY_FOR: Duration = Duration::from_secs(5);
 
 /// As often an action fails in a row before that is a finding.
@@ -196,11 +197,14 @@ fn plan_moves(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) {
         turn.memory.healthy_since = None;
         return;
     }
-    let since = *turn.memory.healthy_since.get_or_insert(turn.facts.now);
-    let (wait, why) = if turn.member(writer).probes.disk.error.is_some() {
-        (HEALTHY_FOR, "the writer's disk fails")
+    let healthy = *turn.memory.healthy_since.get_or_insert(turn.facts.now);
+    let disk = &turn.member(writer).probes.disk;
+    let (since, wait, why) = if disk.error.is_some() {
+        let wrote = disk.last_ok.unwrap_or(Timestamp::BOOT);
+        (healthy.max(wrote), HEALTHY_FOR, "the writer's disk fails")
     } else if turn.policy.prefer == Some(reader) {
         (
+            healthy,
             turn.policy.failback_after,
             "the preferred member is healthy again",
         )

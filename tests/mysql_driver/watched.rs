@@ -85,7 +85,11 @@ impl Watched {
 pub fn look_of(seen: &Seen) -> Option<&ServerFact> {
     match seen {
         Seen::Look(_, look) => look.as_ref().as_ref().ok(),
-        Seen::Process(..) | Seen::Instance(..) | Seen::Probe(..) | Seen::Accounts(..) | Seen::Endpoint(_) => None,
+        Seen::Process(..)
+        | Seen::Instance(..)
+        | Seen::Probe(..)
+        | Seen::Accounts(..)
+        | Seen::Endpoint(_) => None,
     }
 }
 

@@ -34,6 +34,11 @@ fn bad_file_is_refused() {
 fn nobody_answers() {
     in_namespace(async || {
         let host = Host::new(Setup::new(Family::Mariadb));
-        assert_eq!(host.ctl(&["list"]).await.code, 69);
+        for verb in ["list", "explain", "history", "switchover", "reload"] {
+            let answer = host.ctl(&[verb]).await;
+            assert_eq!(answer.code, 69, "{verb}: {answer:?}");
+            let failed = &answer.json()["failed"];
+            assert_eq!(failed["code"], "unavailable", "{verb}: {answer:?}");
+        }
     });
 }

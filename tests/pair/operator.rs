@@ -54,6 +54,12 @@ pub(super) async fn looks(host: &mut Host) {
     }
     let dry = host.ctl(&["switchover", "--dry-run"]).await;
     assert_eq!(dry.code, 0, "{dry:?}");
+    let (_, reader) = host.roles().await;
+    let would = |verb: &str| format!("a {verb} to {reader} would begin; nothing was done");
+    assert!(dry.out.contains(&would("switchover")), "{dry:?}");
+    let dry = host.ctl(&["failover", "--dry-run"]).await;
+    assert_eq!(dry.code, 0, "{dry:?}");
+    assert!(dry.out.contains(&would("failover")), "{dry:?}");
     assert!(
         host.report().await.operations.is_empty(),
         "a dry run did something"
