@@ -35,7 +35,7 @@ unit: ## the Rust tests
 
 test: setup lint lab unit ## everything, as CI does
 
-cut: setup ## the daemon killed at every begin record of a switchover and of a failover
+cut: setup ## the daemon killed at every begin record of a set-up, a switchover, a failover, a reader's loss
 	@CUTS=all $(STEP) --last "cuts" cargo test --test pair -- --test-threads 1 --nocapture pair::cuts
 
 sim: ## the core against fake servers on a virtual clock (SEEDS of each family, FROM that one on)

@@ -56,7 +56,7 @@ pub enum LogError {
 #[derive(Debug)]
 pub struct LogGuard {
     level: reload::Handle<EnvFilter, Registry>,
-    writer: Option<(SyncSender<Message>, JoinHandle<()>)>,
+    writer: Option<LinesThread>,
 }
 
 impl LogGuard {
@@ -202,6 +202,9 @@ impl Visit for ShortVisit<'_> {
     }
 }
 
+/// The way to the thread that writes lines, and the thread.
+type LinesThread = (SyncSender<Message>, JoinHandle<()>);
+
 #[derive(Debug)]
 enum Message {
     Line(Vec<u8>),
@@ -216,7 +219,7 @@ struct Lines {
 }
 
 impl Lines {
-    fn start() -> std::io::Result<(Self, (SyncSender<Message>, JoinHandle<()>))> {
+    fn start() -> std::io::Result<(Self, LinesThread)> {
         let (to, from) = sync_channel(QUEUE);
         let lost = Arc::new(AtomicU64::new(0));
         let counter = Arc::clone(&lost);

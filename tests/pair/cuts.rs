@@ -32,7 +32,7 @@ enum Move {
 
 impl Move {
     /// Who writes in the end, of those of the beginning.
-    fn writer<'t>(self, trial: &'t Trial) -> &'t str {
+    fn writer(self, trial: &Trial) -> &str {
         match self {
             Self::Switchover | Self::Failover => &trial.reader,
             Self::ReaderLoss => &trial.writer,
@@ -75,12 +75,12 @@ fn set_up(family: Family) {
     });
 }
 
-/// A pair is made though daemon after daemon dies, each two records later than the one before; the records that it took.
+/// A pair is made though daemon after daemon dies, each a record later than the one before; the records that it took.
 async fn cut_on_the_way(family: Family) -> usize {
     let mut host = Host::new(Setup::new(family));
     let cut = Cut::prepare(&mut host);
     let mut cuts = 0;
-    while let Some(at) = made_until(&mut host, &cut, 1 + seed() % 3 + 2 * cuts).await {
+    while let Some(at) = made_until(&mut host, &cut, 1 + seed() % 3 + cuts).await {
         eprintln!("cut {cuts} at {at}");
         cuts += 1;
         assert!(cuts < 60, "no end: {:#?}", cut.records());
