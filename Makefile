@@ -7,7 +7,7 @@ SERVER ?= mariadb
 # Each step says its name before, and its seconds after it.
 STEP = tests/setup/step.sh
 
-.PHONY: help demo setup lint lab unit test cut sim mutants bench model fuzz
+.PHONY: help demo setup lint lab unit test cut sim mutants bench model fuzz generate
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ mutants: ## planted defects that the scenarios or the simulation must notice (ON
 
 bench: setup ## how fast a pair is (BENCH=failover freeze switchover reader reader_freeze overhead, SERVER, RUNS)
 	@BENCH="$(BENCH)" SERVER="$(SERVER)" RUNS="$(RUNS)" PAIRS="$(PAIRS)" cargo bench --quiet --bench pair
+
+generate: ## write what is shipped and made from the code: catalog, man pages, completions, schema
+	@UPDATE=1 $(STEP) --last "generate" cargo test --quiet --test shipped
 
 # What the states of the model are drawn from: faults, writes, deviations, requests.
 MODEL ?= 2,1,0,0

@@ -3,18 +3,22 @@
 //!
 //! [`Journal`] compares and returns [`Line`]s; [`Line::emit`] is the only place that logs them.
 
+pub mod catalog;
 mod event;
+mod fields;
+mod found;
 mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use event::Event;
+use fields::{errno, gtids, link_of_step, link_to, shown};
 use words::{appeared, ending, entered};
 
 use crate::decide::Decision;
 use crate::model::action::{ActionKind, OpId, Step};
 use crate::model::facts::{Facts, Work};
-use crate::model::finding::{Finding, Kind, Severity};
+use crate::model::finding::{Kind, Severity};
 use crate::model::member::Side;
 use crate::model::memory::{State, Why};
 use crate::model::policy::Policy;
@@ -44,6 +48,14 @@ pub struct Line {
     pub duration_ms: Option<u64>,
     /// The register's epoch.
     pub epoch: Option<u64>,
+    /// The link, as `SOURCE->REPLICA`.
+    pub link: Option<String>,
+    /// The server's error number.
+    pub errno: Option<u32>,
+    /// Transactions.
+    pub gtids: Option<String>,
+    /// The writer before, and the writer after.
+    pub moved: Option<(String, String)>,
 }
 
 impl Line {
@@ -60,6 +72,10 @@ impl Line {
             step: None,
             duration_ms: None,
             epoch: None,
+            link: None,
+            errno: None,
+            gtids: None,
+            moved: None,
         }
     }
 
@@ -69,6 +85,7 @@ impl Line {
             ($level:ident) => {
                 tracing::$level!(
                     message_id = self.event.message_id(),
+                    priority = u64::from(self.event.priority(self.severity)),
                     dualmaster_event = self.event.name(),
                     dualmaster_pair = self.pair.as_deref(),
                     dualmaster_member = self.member.as_deref(),
@@ -77,6 +94,11 @@ impl Line {
                     dualmaster_step = self.step.map(|step| format!("{step:?}")),
                     dualmaster_duration_ms = self.duration_ms,
                     dualmaster_epoch = self.epoch,
+                    dualmaster_link = self.link.as_deref(),
+                    dualmaster_errno = self.errno,
+                    dualmaster_gtid = self.gtids.as_deref(),
+                    dualmaster_from = self.moved.as_ref().map(|(from, _)| from.as_str()),
+                    dualmaster_to = self.moved.as_ref().map(|(_, to)| to.as_str()),
                     "{}",
                     self.text
                 )
@@ -125,6 +147,7 @@ impl Journal {
             op: step.op,
             step: Some(kind),
             epoch: Some(step.epoch),
+            link: link_of_step(policy, side, kind),
             ..self.line(
                 policy,
                 Event::StepBegun,
@@ -138,8 +161,8 @@ impl Journal {
     /// What has changed with this turn of the loop: call it after the decision, before its steps are begun.
     pub fn turn(&mut self, policy: &Policy, facts: &Facts, decision: &Decision) -> Vec<Line> {
         let mut lines = self.steps_ended(policy, facts);
-        lines.extend(self.findings_changed(policy, &decision.findings));
-        lines.extend(self.writer_moved(policy, decision));
+        lines.extend(self.findings_changed(policy, facts, decision));
+        lines.extend(self.writer_moved(policy, facts, decision));
         lines.extend(self.state_changed(policy, decision));
         lines
     }
@@ -177,6 +200,7 @@ impl Journal {
                 op: *op,
                 step: Some(*kind),
                 duration_ms: u64::try_from(took).ok(),
+                link: link_of_step(policy, *side, *kind),
                 ..self.line(policy, event, severity, *side, text)
             });
             false
@@ -185,10 +209,15 @@ impl Journal {
         lines
     }
 
-    fn findings_changed(&mut self, policy: &Policy, findings: &[Finding]) -> Vec<Line> {
+    fn findings_changed(
+        &mut self,
+        policy: &Policy,
+        facts: &Facts,
+        decision: &Decision,
+    ) -> Vec<Line> {
         let mut now = BTreeSet::new();
         let mut lines = Vec::new();
-        for finding in findings {
+        for finding in &decision.findings {
             let fresh = now.insert((finding.kind, finding.side));
             if fresh && !self.findings.contains(&(finding.kind, finding.side)) {
                 let text = match finding.detail.is_empty() {
@@ -197,6 +226,10 @@ impl Journal {
                 };
                 lines.push(Line {
                     finding: Some(finding.kind),
+                    link: link_to(policy, finding),
+                    errno: errno(facts, finding),
+                    gtids: gtids(facts, &decision.memory, finding),
+                    op: operation(&decision.memory.state),
                     ..self.line(
                         policy,
                         appeared(finding.kind),
@@ -222,7 +255,12 @@ impl Journal {
         lines
     }
 
-    fn writer_moved(&mut self, policy: &Policy, decision: &Decision) -> Option<Line> {
+    fn writer_moved(
+        &mut self,
+        policy: &Policy,
+        facts: &Facts,
+        decision: &Decision,
+    ) -> Option<Line> {
         let register = decision.memory.durable.register.clone();
         let before = std::mem::replace(&mut self.register, register);
         let now = self.register.as_ref()?;
@@ -231,11 +269,8 @@ impl Journal {
         let change = decision.memory.durable.changes.last();
         let change = change.filter(|change| change.epoch == now.epoch);
         let why = change.map_or("", |change| change.why.as_str());
-        let text = format!(
-            "the writer moved from {} to {}: {why}",
-            policy.name(before.writer),
-            policy.name(now.writer)
-        );
+        let (from, to) = (policy.name(before.writer), policy.name(now.writer));
+        let text = format!("the writer moved from {from} to {to}: {why}");
         let line = self.line(
             policy,
             Event::WriterMoved,
@@ -243,8 +278,11 @@ impl Journal {
             Some(now.writer),
             text,
         );
+        let has = facts.members[now.writer].server.as_ref();
         Some(Line {
             op: change.map(|change| change.op),
+            gtids: has.map(|server| shown(&server.executed)),
+            moved: Some((from.to_owned(), to.to_owned())),
             ..line
         })
     }

@@ -6,6 +6,7 @@ mod configuration;
 mod cuts;
 mod daemon;
 mod faults;
+mod journal;
 mod operator;
 mod planned;
 mod store;

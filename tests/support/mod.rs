@@ -21,6 +21,7 @@ pub mod fault;
 pub mod folder;
 pub mod history;
 pub mod host;
+pub mod journald;
 pub mod load;
 pub mod namespace;
 pub mod notify;

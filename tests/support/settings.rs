@@ -36,6 +36,10 @@ pub struct Setup {
     pub endpoint: String,
     /// The least that is logged.
     pub level: String,
+    /// Where the log goes.
+    pub log: String,
+    /// Further tables beside `[daemon]`.
+    pub daemon: String,
 }
 
 impl Setup {
@@ -50,6 +54,8 @@ impl Setup {
             address: "127.0.0.1".into(),
             endpoint: String::new(),
             level: std::env::var("DUALMASTERD_TEST_LOG").unwrap_or_else(|_| "info".into()),
+            log: "text".into(),
+            daemon: String::new(),
         }
     }
 
@@ -75,7 +81,9 @@ control = "{dir}/run/control.sock"
 
 [log]
 level = "{level}"
-format = "text"
+format = "{log}"
+
+{daemon}
 
 [pair.{PAIR}]
 family = "{family}"
@@ -105,6 +113,8 @@ changes = 0
 {mysqld}
 {tables}"#,
             level = self.level,
+            log = self.log,
+            daemon = self.daemon,
             address = self.address,
             endpoint = self.endpoint,
             tables = self.tables.replace("{dir}", &dir.to_string()),

@@ -3,7 +3,9 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::daemon::report::tests::{at, healthy, policy};
 use crate::model::action::{Action, ActionError, Brought, Outcome};
+use crate::model::finding::Finding;
 use crate::model::gtid::GtidSet;
+use crate::model::link::ThreadError;
 use crate::model::memory::{Promotion, RoleChange};
 
 fn events(lines: &[Line]) -> Vec<Event> {
@@ -11,38 +13,30 @@ fn events(lines: &[Line]) -> Vec<Event> {
 }
 
 #[test]
-fn message_ids_are_128_bits_and_differ() {
-    let all = [
-        Event::DaemonReady,
-        Event::DaemonStopping,
-        Event::ConfigReloaded,
-        Event::ConfigRejected,
-        Event::FailoverStarted,
-        Event::FailoverRefused,
-        Event::FailoverFailed,
-        Event::SwitchoverStarted,
-        Event::SwitchoverDone,
-        Event::SwitchoverUndone,
-        Event::WriterMoved,
-        Event::SplitBrain,
-        Event::Paused,
-        Event::Resumed,
-        Event::StateChanged,
-        Event::LinkBroken,
-        Event::LinkRepaired,
-        Event::InstanceCrashed,
-        Event::Fenced,
-        Event::FindingAppeared,
-        Event::FindingEnded,
-        Event::StepBegun,
-        Event::StepEnded,
-        Event::StepFailed,
-    ];
-    let ids: BTreeSet<_> = all.iter().map(|event| event.message_id()).collect();
-    let names: BTreeSet<_> = all.iter().map(|event| event.name()).collect();
-    assert_eq!((ids.len(), names.len()), (all.len(), all.len()));
-    for id in ids {
+fn message_ids_are_128_bits_and_each_has_one_entry_in_the_catalog() {
+    let catalog = catalog::catalog();
+    let found = found::ALL.iter().map(|kind| words::appeared(*kind));
+    let all: Vec<_> = Event::ALL.iter().copied().chain(found).collect();
+    for event in &all {
+        let id = event.message_id();
         assert!(id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()));
+        assert_eq!(
+            catalog.matches(&format!("-- {id}\n")).count(),
+            1,
+            "{event:?}"
+        );
+    }
+    let names: BTreeSet<_> = Event::ALL.iter().map(|event| event.name()).collect();
+    assert_eq!(names.len(), Event::ALL.len());
+    let ids: BTreeSet<_> = all.iter().map(|event| event.message_id()).collect();
+    // Both servers' ends are one event, and three events are findings as well.
+    assert_eq!(ids.len(), all.len() - 4);
+}
+
+#[test]
+fn an_event_that_is_a_finding_has_the_findings_message_id() {
+    for kind in found::ALL {
+        assert_eq!(found::entry(*kind).id, words::appeared(*kind).message_id());
     }
 }
 
@@ -207,4 +201,20 @@ fn a_failed_step_and_a_kill_have_lines_of_their_own() {
         said.contains(&Event::Fenced) && said.contains(&Event::StepFailed),
         "{said:?}"
     );
+}
+
+#[test]
+fn a_broken_link_is_told_with_its_name_and_the_servers_error_number() {
+    let (mut facts, mut decision) = healthy();
+    let (policy, mut journal) = (policy(), Journal::new("orders"));
+    let server = facts.members.b.server.as_mut().unwrap();
+    server.link.as_mut().unwrap().applier_error = Some(ThreadError {
+        errno: 1062,
+        text: "Duplicate entry".to_owned(),
+    });
+    decision.findings = vec![Finding::at(Side::B, Kind::LinkBroken, "1062")];
+    let lines = journal.turn(&policy, &facts, &decision);
+    let broken = &lines[0];
+    assert_eq!(broken.link.as_deref(), Some("db1->db2"));
+    assert_eq!(broken.errno, Some(1062));
 }

@@ -56,7 +56,7 @@ pub(super) fn appeared(kind: Kind) -> Event {
         (Kind::BothWritable, Event::SplitBrain),
     ];
     let own = OWN.into_iter().find(|(own, _)| *own == kind);
-    own.map_or(Event::FindingAppeared, |(_, event)| event)
+    own.map_or(Event::FindingAppeared(kind), |(_, event)| event)
 }
 
 /// How a step ended.

@@ -1,0 +1,122 @@
+//! What the real journal has of a failover: own fields, message ids with their catalog, the whole story of
+//! one operation.
+
+use std::path::Path;
+use std::time::Duration;
+
+use dualmasterd::model::server::Family;
+use serde_json::Value;
+
+use crate::support::journald::Journald;
+use crate::support::{Host, Setup, fault, in_namespace};
+
+const LONG: Duration = Duration::from_secs(30);
+const CATALOG: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging/dualmasterd.catalog");
+
+fn text<'a>(entry: &'a Value, field: &str) -> &'a str {
+    entry[field].as_str().unwrap_or_default()
+}
+
+/// The first entry of this event.
+fn event<'a>(entries: &'a [Value], name: &str) -> &'a Value {
+    let found = entries
+        .iter()
+        .find(|entry| text(entry, "DUALMASTER_EVENT") == name);
+    found.unwrap_or_else(|| panic!("no {name} in {entries:#?}"))
+}
+
+#[test]
+fn a_failover_is_one_story() {
+    in_namespace(async || {
+        let journal = Journald::start(Path::new(CATALOG));
+        let mut setup = Setup::new(Family::Mariadb);
+        setup.log = "journald".into();
+        let mut host = Host::serving(setup).await;
+        let (writer, reader) = host.roles().await;
+        let pid = host.pid(&writer).expect("a writer");
+        fault::kill(pid);
+        host.until_restarted(&writer, pid, LONG).await;
+        let report = host.until_healthy(LONG).await;
+        let op = report.operations.last().expect("an operation").op;
+
+        let of_op = format!("DUALMASTER_OP_ID={op}");
+        let story = journal.entries(&["DUALMASTER_PAIR=t", &of_op]);
+        let names: Vec<_> = story.iter().map(|e| text(e, "DUALMASTER_EVENT")).collect();
+        // The cause, then what follows from it.
+        let begin = names.get(..2).unwrap_or_default();
+        assert_eq!(begin, ["instance_crashed", "failover_started"], "{names:?}");
+        for name in ["step_begun", "step_ended", "writer_moved"] {
+            assert!(names.contains(&name), "{name} is not in {names:?}");
+        }
+        let moved = event(&story, "writer_moved");
+        assert_eq!(text(moved, "PRIORITY"), "4");
+        assert_eq!(text(moved, "DUALMASTER_FROM"), writer);
+        assert_eq!(text(moved, "DUALMASTER_TO"), reader);
+        assert!(!text(moved, "DUALMASTER_GTID").is_empty(), "{moved:#?}");
+        let stopped = story.iter().find(|e| {
+            text(e, "DUALMASTER_STEP") == "StopReceiver"
+                && text(e, "DUALMASTER_EVENT") == "step_ended"
+        });
+        let stopped = stopped.expect("the receiver was stopped");
+        let link = format!("{writer}->{reader}");
+        assert_eq!(text(stopped, "DUALMASTER_LINK"), link);
+        assert!(!text(stopped, "DUALMASTER_DURATION_MS").is_empty());
+
+        let all = journal.entries(&["SYSLOG_IDENTIFIER=dualmasterd"]);
+        event(&all, "daemon_ready");
+        let crashed = event(&all, "instance_crashed");
+        assert_eq!(text(crashed, "DUALMASTER_FINDING"), "WriterProcessExited");
+        every_field_has_its_place(&all);
+        every_message_id_is_explained(&all);
+        let explained = journal.ctl(&["-x", "DUALMASTER_EVENT=writer_moved"]);
+        for part in [
+            &format!("Subject: Pair t: {reader} is the writer now"),
+            "What you may do: After a failover",
+        ] {
+            assert!(explained.contains(part), "{part} is not in {explained}");
+        }
+        a_journal_that_stands_still_stops_nobody(&journal, &mut host).await;
+    });
+}
+
+/// Nothing of ours is without our prefix, and nothing of it is a secret.
+fn every_field_has_its_place(all: &[Value]) {
+    let journals = [
+        "MESSAGE",
+        "MESSAGE_ID",
+        "PRIORITY",
+        "SYSLOG_IDENTIFIER",
+        "SYSLOG_FACILITY",
+        "TARGET",
+        "CODE_FILE",
+        "CODE_LINE",
+    ];
+    for entry in all {
+        for name in entry.as_object().expect("an object").keys() {
+            let known = name.starts_with('_')
+                || name.starts_with("DUALMASTER_")
+                || journals.contains(&name.as_str());
+            assert!(known, "{name} in {entry:#?}");
+        }
+        let text = entry.to_string();
+        assert!(!text.contains(crate::support::settings::APP_PASSWORD));
+    }
+}
+
+fn every_message_id_is_explained(all: &[Value]) {
+    let catalog = std::fs::read_to_string(CATALOG).expect("the catalog");
+    for entry in all {
+        let id = text(entry, "MESSAGE_ID");
+        let known = id.is_empty() || catalog.contains(&format!("-- {id}\n"));
+        assert!(known, "{entry:#?}");
+    }
+}
+
+async fn a_journal_that_stands_still_stops_nobody(journal: &Journald, host: &mut Host) {
+    fault::freeze(journal.pid());
+    for _ in 0..3 {
+        host.switchover().await.expect("a switchover");
+        host.until_healthy(LONG).await;
+    }
+    fault::thaw(journal.pid());
+}
