@@ -13,6 +13,10 @@ fn main() -> ExitCode {
     if let Some(Order::Prepare { name, order }) = &said.order {
         return runtime::prepare::run(name, order);
     }
+    if said.print_schema {
+        let _ = stdout().write_all(config::schema().as_bytes());
+        return ExitCode::SUCCESS;
+    }
     let mut sources = Sources::of_process(said.config);
     if said.check {
         sources.programs = true;

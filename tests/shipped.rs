@@ -5,6 +5,14 @@
 use std::fs;
 use std::path::Path;
 
+use clap::CommandFactory;
+use clap_complete::Shell;
+use dualmasterd::cli::ctl::Ctl;
+use dualmasterd::cli::daemon::Daemon;
+
+#[path = "shipped/man.rs"]
+mod man;
+
 /// Compares a file below `packaging/` with what the code says now, or writes it.
 fn same(name: &str, made: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -29,4 +37,67 @@ fn catalog() {
         "dualmasterd.catalog",
         &dualmasterd::daemon::journal::catalog::catalog(),
     );
+}
+
+#[test]
+fn schema() {
+    same("dualmasterd.schema.json", &dualmasterd::config::schema());
+}
+
+#[test]
+fn manual() {
+    let mut pages = man::of_program(Daemon::command(), "8");
+    pages.extend(man::of_program(Ctl::command(), "1"));
+    pages.push(("dualmasterd.toml.5".to_owned(), man::of_configuration()));
+    for (name, page) in &pages {
+        same(&format!("man/{name}"), page);
+    }
+    // A verb that went away takes its page along.
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/man");
+    for entry in fs::read_dir(folder).expect("packaging/man") {
+        let name = entry.expect("readable").file_name();
+        let known = pages.iter().any(|(page, _)| name == page.as_str());
+        assert!(known, "packaging/man/{name:?} is nobody's page");
+    }
+}
+
+#[test]
+fn completions() {
+    for (shell, folder) in [
+        (Shell::Bash, "bash"),
+        (Shell::Zsh, "zsh"),
+        (Shell::Fish, "fish"),
+    ] {
+        for mut command in [Daemon::command(), Ctl::command()] {
+            let name = command.get_name().to_owned();
+            let file = match shell {
+                Shell::Zsh => format!("_{name}"),
+                Shell::Fish => format!("{name}.fish"),
+                _ => name.clone(),
+            };
+            let mut made = Vec::new();
+            clap_complete::generate(shell, &mut command, name, &mut made);
+            let made = String::from_utf8(made).expect("text");
+            same(&format!("completions/{folder}/{file}"), &made);
+        }
+    }
+}
+
+/// Every page is read without an error or a warning by the program that shows it.
+#[test]
+fn manual_is_readable() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/man");
+    let mut lint = std::process::Command::new("mandoc");
+    lint.args(["-T", "lint", "-W", "warning"]);
+    for entry in fs::read_dir(folder).expect("packaging/man") {
+        lint.arg(entry.expect("readable").path());
+    }
+    let said = lint.output().expect("mandoc, from tests/setup/host.sh");
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    // A page made for a release has no date: it is the same whenever it is made.
+    let complaints: Vec<_> = said
+        .lines()
+        .filter(|line| !line.contains("missing date"))
+        .collect();
+    assert!(complaints.is_empty(), "{complaints:#?}");
 }

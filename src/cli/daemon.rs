@@ -20,6 +20,9 @@ pub struct Daemon {
     /// Check the configuration, touch nothing, exit with 78 where it is bad
     #[arg(long)]
     pub check: bool,
+    /// Print the JSON schema of the configuration
+    #[arg(long)]
+    pub print_schema: bool,
     /// Where log lines go and how they look, whatever the file says
     #[arg(long, value_name = "FORMAT", value_parser = log_format)]
     pub log_format: Option<LogFormat>,

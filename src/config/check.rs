@@ -19,8 +19,9 @@ use super::code::Code;
 use super::file::File;
 use super::layer::Layers;
 use super::problem::{Place, Problem, Problems};
-use super::settings::{DaemonSettings, LogFormat, LogLevel, LogSettings, Settings};
+use super::settings::{DaemonSettings, HttpSettings, LogFormat, LogLevel, LogSettings, Settings};
 use super::sources::Sources;
+use super::value::Address;
 use unique::Claims;
 
 /// What every check needs.
@@ -98,7 +99,15 @@ pub(super) fn settings(
         level: file.log.level.unwrap_or(LogLevel::Info),
         format: file.log.format.unwrap_or(LogFormat::Auto),
     };
-    Some(Settings { daemon, log, pairs })
+    let http = HttpSettings {
+        listen: file.http.listen.map(|Address(address)| address),
+    };
+    Some(Settings {
+        daemon,
+        log,
+        http,
+        pairs,
+    })
 }
 
 fn daemon(check: &mut Check<'_>, file: &File) -> DaemonSettings {

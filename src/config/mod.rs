@@ -9,6 +9,7 @@ mod file;
 mod layer;
 pub mod problem;
 pub mod program;
+mod schema;
 pub mod secret;
 mod settings;
 mod sources;
@@ -19,6 +20,7 @@ mod value;
 
 pub use code::Code;
 pub use problem::{Problem, Problems};
+pub use schema::schema;
 pub use settings::*;
 pub use sources::Sources;
 

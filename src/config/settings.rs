@@ -20,6 +20,8 @@ pub struct Settings {
     pub daemon: DaemonSettings,
     /// Its log.
     pub log: LogSettings,
+    /// Metrics and health checks.
+    pub http: HttpSettings,
     /// The pairs, by name; at least one.
     pub pairs: BTreeMap<String, PairSettings>,
 }
@@ -42,6 +44,13 @@ pub struct LogSettings {
     pub level: LogLevel,
     /// Where to and how.
     pub format: LogFormat,
+}
+
+/// Metrics and health checks over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HttpSettings {
+    /// Where they are served; `None`: nowhere.
+    pub listen: Option<SocketAddr>,
 }
 
 /// The least that is logged.

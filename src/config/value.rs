@@ -91,7 +91,7 @@ fn days(text: &str) -> Option<Duration> {
 }
 
 /// Milliseconds in the largest unit that divides them.
-fn in_words(millis: u64) -> String {
+pub(super) fn in_words(millis: u64) -> String {
     [
         (86_400_000, "d"),
         (3_600_000, "h"),

@@ -1,0 +1,38 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_dualmasterd_global_optspecs
+    string join \n config= check print-schema log-format= h/help V/version
+end
+
+function __fish_dualmasterd_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_dualmasterd_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_dualmasterd_using_subcommand
+    set -l cmd (__fish_dualmasterd_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c dualmasterd -n "__fish_dualmasterd_needs_command" -l config -d 'The main configuration file' -r -F
+complete -c dualmasterd -n "__fish_dualmasterd_needs_command" -l log-format -d 'Where log lines go and how they look, whatever the file says' -r
+complete -c dualmasterd -n "__fish_dualmasterd_needs_command" -l check -d 'Check the configuration, touch nothing, exit with 78 where it is bad'
+complete -c dualmasterd -n "__fish_dualmasterd_needs_command" -l print-schema -d 'Print the JSON schema of the configuration'
+complete -c dualmasterd -n "__fish_dualmasterd_needs_command" -s h -l help -d 'Print help'
+complete -c dualmasterd -n "__fish_dualmasterd_needs_command" -s V -l version -d 'Print version'
+complete -c dualmasterd -n "__fish_dualmasterd_needs_command" -f -a "prepare" -d 'Do one thing to a member\'s files, as the server\'s user: the daemon calls this itself'
+complete -c dualmasterd -n "__fish_dualmasterd_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c dualmasterd -n "__fish_dualmasterd_using_subcommand prepare" -l order -d 'The file that says what to do' -r -F
+complete -c dualmasterd -n "__fish_dualmasterd_using_subcommand prepare" -s h -l help -d 'Print help'
+complete -c dualmasterd -n "__fish_dualmasterd_using_subcommand help; and not __fish_seen_subcommand_from prepare help" -f -a "prepare" -d 'Do one thing to a member\'s files, as the server\'s user: the daemon calls this itself'
+complete -c dualmasterd -n "__fish_dualmasterd_using_subcommand help; and not __fish_seen_subcommand_from prepare help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
