@@ -69,11 +69,9 @@ fn note(schema: &mut Value, path: &mut Vec<String>, table: &toml::Table, word: &
         };
         path.push(name.to_owned());
         if let Some(below) = below.filter(|below| below.is_object()) {
-            match value {
-                toml::Value::Table(inner) if !inner.contains_key("ca") => {
-                    note(below, path, inner, word);
-                }
-                value => put(below, path, value, word),
+            match value.as_table() {
+                Some(inner) => note(below, path, inner, word),
+                None => put(below, path, value, word),
             }
         }
         path.pop();

@@ -9,6 +9,7 @@ pub mod access;
 pub mod commands;
 pub mod desk;
 pub mod frame;
+pub mod http;
 pub mod report;
 pub mod socket;
 

@@ -1,5 +1,7 @@
 //! What an operator sees of a pair: plain data with names for people, the same for table and JSON.
 
+mod counts;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +11,8 @@ use crate::model::policy::{Automation, Durability};
 use crate::model::request::Guard;
 use crate::model::server::Family;
 use crate::model::session::ListedSession;
+
+pub use counts::{Counts, EventCount, OperationCount, Spread, StepCount};
 
 /// One pair at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +51,9 @@ pub struct PairReport {
     pub operations: Vec<OperationReport>,
     /// What the last failed or undone operation ran into.
     pub last_refusal: Option<String>,
+    /// What happened since the daemon's start, counted.
+    #[serde(default)]
+    pub counts: Counts,
 }
 
 /// The writer machine's states, by name.
@@ -94,6 +101,12 @@ pub struct MemberReport {
     pub receiver: ThreadState,
     /// The thread that applies what was received.
     pub applier: ThreadState,
+    /// The server's error number where its receiver stopped with an error.
+    #[serde(default)]
+    pub receiver_errno: Option<u32>,
+    /// The same of its applier.
+    #[serde(default)]
+    pub applier_errno: Option<u32>,
     /// How far it is behind by the heartbeat, in milliseconds; readers only.
     pub lag_ms: Option<u64>,
     /// The limit that `lag_ms` is held against, in milliseconds.

@@ -6,4 +6,4 @@ mod healthy;
 mod orders;
 mod socket;
 
-pub(crate) use self::healthy::healthy;
+pub(crate) use self::healthy::{handle, healthy};

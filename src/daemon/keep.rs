@@ -20,6 +20,7 @@ use crate::act::instance::{InstanceHands, Rendered};
 use crate::act::{Actor, Hands, ServerHandle};
 use crate::config::PairSettings;
 use crate::control::desk::PairHandle;
+use crate::control::http::Turned;
 use crate::decide::Watch;
 use crate::decide::render::{arguments, render};
 use crate::model::action::Step;
@@ -209,7 +210,8 @@ pub(super) fn start(settings: &PairSettings, shared: &Shared) -> Result<Kept, Ke
     let ledger = begin_records(&settings.home)
         .inspect_err(|error| tracing::warn!(error, "no begin records are written"))
         .ok();
-    let teller = Teller::new(pair.clone(), ledger, report, shared);
+    let turned = Turned::default();
+    let teller = Teller::new(pair.clone(), ledger, report, turned.clone(), shared);
     let loop_of = Pair::new(
         settings.policy.clone(),
         slots,
@@ -232,6 +234,7 @@ pub(super) fn start(settings: &PairSettings, shared: &Shared) -> Result<Kept, Ke
         requests,
         sessions,
         report: report_rx,
+        turned_ms: turned,
     };
     Ok(Kept {
         handle,

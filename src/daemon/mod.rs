@@ -13,6 +13,7 @@ mod run;
 mod sessions;
 pub mod signals;
 pub mod systemd;
+pub mod tally;
 mod tell;
 mod watchers;
 

@@ -1,19 +1,20 @@
 //! What operators see, made from what the loop knows. Pure.
 
 use crate::control::report::{
-    EndpointReport, FindingReport, HoldReport, MemberReport, MemberState, PairReport, PairState,
-    Role, ThreadState,
+    Counts, EndpointReport, FindingReport, HoldReport, MemberReport, MemberState, PairReport,
+    PairState, Role, ThreadState,
 };
 use crate::decide::{Decision, Explanation};
 use crate::model::facts::{EndpointFact, Facts, MemberFacts};
 use crate::model::finding::{Finding, Kind};
 use crate::model::gtid::{GtidSet, Origin};
-use crate::model::link::{LinkStatus, Receiver};
+use crate::model::link::{LinkStatus, Receiver, ThreadError};
 use crate::model::member::Side;
 use crate::model::memory::{Holds, Memory, Pause, PausedBy, State};
 use crate::model::policy::Policy;
 use crate::model::process::{ProcessFact, ProcessState};
 use crate::model::request::{Guard, Thread};
+use crate::model::server::ServerFact;
 
 use super::history::History;
 
@@ -57,6 +58,7 @@ pub fn report(
         switchover_guards: explained.switchover,
         operations: history.report(policy, &memory.durable.changes),
         last_refusal: memory.last_failure().map(str::to_owned),
+        counts: Counts::default(),
     }
 }
 
@@ -180,6 +182,8 @@ fn member(
         read_only: answers.map(|server| !server.writable),
         receiver: receiver(link, holds, quarantined),
         applier: applier(link, holds, quarantined, role),
+        receiver_errno: errno(answers, |link| link.receiver_error.as_ref()),
+        applier_errno: errno(answers, |link| link.applier_error.as_ref()),
         lag_ms: reads.and(lag_ms),
         lag_limit_ms: u64::try_from(policy.endpoint.reader_lag.as_millis()).unwrap_or(u64::MAX),
         gtid_gap: reads.and_then(|reader| {
@@ -189,6 +193,13 @@ fn member(
         holds: held(holds),
         last_error: last_error(seen),
     }
+}
+
+fn errno(
+    server: Option<&ServerFact>,
+    of: impl Fn(&LinkStatus) -> Option<&ThreadError>,
+) -> Option<u32> {
+    of(server?.link.as_ref()?).map(|error| error.errno)
 }
 
 fn member_state(seen: &MemberFacts) -> MemberState {

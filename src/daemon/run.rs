@@ -21,6 +21,7 @@ use super::systemd::Notify;
 use crate::act::files;
 use crate::config::{self, EXIT_CONFIG, LogFormat, Settings, Sources};
 use crate::control::desk::{AskedReload, Desk, Pairs};
+use crate::control::http::{Door, Loaded};
 use crate::control::socket::{Limits, Server};
 use crate::model::causes::chain;
 use crate::model::finding::Severity;
@@ -124,6 +125,18 @@ async fn daemon(sources: &Sources, settings: Settings, log: &LogGuard) -> Result
     let (pairs_tx, pairs_rx) = watch::channel(Pairs::new());
     let (reload_tx, mut reload) = mpsc::channel(4);
     let control = Server::bind(&settings.daemon.control).await?;
+    let (loaded_tx, loaded_rx) = watch::channel(Loaded {
+        at_ms: wall_ms(),
+        refused: false,
+    });
+    let door = Door {
+        pairs: pairs_rx.clone(),
+        loaded: loaded_rx,
+        boot_ms,
+        wall_ms,
+    };
+    let http = settings.http.listen;
+    let http = http.map(|listen| tokio::spawn(door.serve(listen, std::future::pending())));
     let desk = Desk::new(pairs_rx, reload_tx, wall_ms);
     let (close, closed) = oneshot::channel::<()>();
     let serving = tokio::spawn(control.serve(desk, Limits::default(), async {
@@ -135,6 +148,7 @@ async fn daemon(sources: &Sources, settings: Settings, log: &LogGuard) -> Result
         unkept: BTreeMap::new(),
         shared,
         pairs: pairs_tx,
+        loaded: loaded_tx,
         settings,
         log,
     };
@@ -170,6 +184,9 @@ async fn daemon(sources: &Sources, settings: Settings, log: &LogGuard) -> Result
     let text = "stopping: servers and roles stay as they are";
     say(Event::DaemonStopping, Severity::Info, text);
     stop_all(daemon.kept).await;
+    if let Some(http) = http {
+        http.abort();
+    }
     let _ = close.send(());
     let _ = serving.await;
     Ok(())
@@ -182,6 +199,7 @@ struct Daemon<'l> {
     unkept: BTreeMap<String, KeepError>,
     shared: Shared,
     pairs: watch::Sender<Pairs>,
+    loaded: watch::Sender<Loaded>,
     settings: Settings,
     log: &'l LogGuard,
 }
@@ -256,6 +274,12 @@ impl Daemon<'_> {
                 format!("the new configuration is bad, the old one stays in force:\n{why}"),
             ),
         }
+        self.loaded.send_modify(|loaded| {
+            loaded.refused = result.is_err();
+            if result.is_ok() {
+                loaded.at_ms = wall_ms();
+            }
+        });
         self.shared.refused.send_replace(result.clone().err());
         result
     }
@@ -267,6 +291,9 @@ impl Daemon<'_> {
         }
         if new.log.format != self.settings.log.format {
             return Err("[log] format cannot change while it runs; restart dualmasterd".into());
+        }
+        if new.http != self.settings.http {
+            return Err("[http] cannot change while it runs; restart dualmasterd".into());
         }
         for (name, kept) in &self.kept {
             let Some(pair) = new.pairs.get(name) else {
@@ -359,6 +386,10 @@ impl Shared {
             }
         }
     }
+}
+
+fn boot_ms() -> u64 {
+    clock::now().as_nanos() / 1_000_000
 }
 
 fn wall_ms() -> u64 {

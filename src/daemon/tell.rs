@@ -1,6 +1,7 @@
 //! What a decision is told to: the journal, the history, the report, the service manager, the ledger.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,6 +12,8 @@ use super::journal::Journal;
 use super::keep::Shared;
 use super::report::{report, summary};
 use super::systemd::Notify;
+use super::tally::Tally;
+use crate::control::http::Turned;
 use crate::control::report::PairReport;
 use crate::decide::{self, Decision};
 use crate::model::action::Step;
@@ -26,8 +29,10 @@ pub(super) struct Teller {
     pair: String,
     journal: Journal,
     history: History,
+    tally: Tally,
     ledger: Option<LedgerWriter<Step>>,
     report: watch::Sender<Arc<PairReport>>,
+    turned: Turned,
     notify: Arc<Notify>,
     statuses: Statuses,
 }
@@ -37,13 +42,16 @@ impl Teller {
         pair: String,
         ledger: Option<LedgerWriter<Step>>,
         report: watch::Sender<Arc<PairReport>>,
+        turned: Turned,
         shared: &Shared,
     ) -> Self {
         Self {
             journal: Journal::new(pair.clone()),
             history: History::default(),
+            tally: Tally::default(),
             ledger,
             report,
+            turned,
             notify: shared.notify.clone(),
             statuses: shared.statuses.clone(),
             pair,
@@ -69,12 +77,18 @@ impl Teller {
     /// What changed with this decision.
     pub(super) fn decided(&mut self, policy: &Policy, facts: &Facts, decision: &Decision) {
         self.notify.turned(&self.pair, facts.now);
-        for line in self.journal.turn(policy, facts, decision) {
+        let now_ms = facts.now.as_nanos() / 1_000_000;
+        self.turned.store(now_ms, Ordering::Relaxed);
+        let lines = self.journal.turn(policy, facts, decision);
+        for line in &lines {
             line.emit();
         }
+        self.tally.lines(&lines);
         self.history.turn(policy, facts, decision);
         let explanation = decide::explain(policy, &decision.memory, facts);
-        let new = report(policy, facts, decision, explanation, &self.history);
+        let mut new = report(policy, facts, decision, explanation, &self.history);
+        self.tally.operations(&new.operations);
+        new.counts = self.tally.counts();
         self.status(&summary(&new));
         self.report.send_if_modified(|told| {
             let changed = **told != new;

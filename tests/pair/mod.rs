@@ -7,6 +7,7 @@ mod cuts;
 mod daemon;
 mod faults;
 mod journal;
+mod metrics;
 mod operator;
 mod planned;
 mod store;

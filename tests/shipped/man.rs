@@ -27,13 +27,10 @@ fn of_verb(command: &Command, section: &str, above: &[&str], pages: &mut Vec<Pag
         .display_name(name.clone())
         .bin_name(names.join(" "))
         .version(env!("CARGO_PKG_VERSION"));
-    let man = Man::new(renamed)
-        .section(section)
-        .source(format!("dualmasterd {}", env!("CARGO_PKG_VERSION")))
-        .manual("dualmasterd");
+    let man = Man::new(renamed);
     let mut page = Vec::new();
     let mut write = || -> std::io::Result<()> {
-        man.render_title(&mut page)?;
+        title(&name, section).to_writer(&mut page)?;
         man.render_name_section(&mut page)?;
         man.render_synopsis_section(&mut page)?;
         man.render_description_section(&mut page)?;
@@ -49,6 +46,14 @@ fn of_verb(command: &Command, section: &str, above: &[&str], pages: &mut Vec<Pag
     for verb in command.get_subcommands() {
         of_verb(verb, section, &names, pages);
     }
+}
+
+/// A page without a date, which is the same whenever it is made.
+fn title(name: &str, section: &str) -> Roff {
+    let version = concat!("dualmasterd ", env!("CARGO_PKG_VERSION"));
+    let mut page = Roff::default();
+    page.control("TH", [name, section, "", version, "dualmasterd"]);
+    page
 }
 
 /// What no command line says: files, signals, exit codes.
@@ -145,9 +150,7 @@ fn more(name: &str, whole: bool) -> Roff {
 /// dualmasterd.toml(5).
 pub(super) fn of_configuration() -> String {
     let schema: Value = serde_json::from_str(&dualmasterd::config::schema()).expect("JSON");
-    let version = concat!("dualmasterd ", env!("CARGO_PKG_VERSION"));
-    let mut page = Roff::default();
-    page.control("TH", ["dualmasterd.toml", "5", "", version, "dualmasterd"]);
+    let mut page = title("dualmasterd.toml", "5");
     heading(&mut page, "NAME");
     page.text([roman("dualmasterd.toml - configuration of dualmasterd")]);
     heading(&mut page, "SYNOPSIS");

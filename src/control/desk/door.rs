@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use super::fault::{Fault, silent};
+use crate::control::http::Turned;
 use crate::control::report::{MemberSessions, PairReport};
 use crate::model::member::Both;
 use crate::model::request::{Reply, Request};
@@ -49,6 +50,8 @@ pub struct PairHandle {
     pub sessions: mpsc::Sender<AskedSessions>,
     /// Its newest report.
     pub report: watch::Receiver<Arc<PairReport>>,
+    /// When its loop last turned, in milliseconds since the boot; 0: never.
+    pub turned_ms: Turned,
 }
 
 /// All pairs by name.

@@ -8,13 +8,12 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::healthy;
+use super::{handle, healthy};
 use crate::control::commands::{Answer, Command, Failure, Frame, PROTOCOL};
 use crate::control::desk::{Asked, AskedReload, AskedSessions, Desk, PairHandle, Pairs};
 use crate::control::report::{MemberSessions, PairReport};
 use crate::control::socket::{Limits, Server};
 use crate::model::action::OpId;
-use crate::model::member::Both;
 use crate::model::request::{Granted, Refusal, Reply, Verb};
 
 /// A server with its loop's double.
@@ -50,13 +49,9 @@ impl Bench {
         tokio::spawn(sessions_task(sessions_rx));
         tokio::spawn(reload_task(reload_rx));
         let handle = PairHandle {
-            members: Both {
-                a: "db1".to_owned(),
-                b: "db2".to_owned(),
-            },
             requests,
             sessions,
-            report: report_rx,
+            ..handle(report_rx)
         };
         let (pairs, pairs_rx) = watch::channel(Pairs::from([("orders".to_owned(), handle)]));
         let desk = Desk::new(pairs_rx, reload, || 1_000_000);

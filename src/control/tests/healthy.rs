@@ -1,6 +1,12 @@
 //! A report as the loop of a healthy pair gives it.
 
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+
+use crate::control::desk::PairHandle;
 use crate::control::report::*;
+use crate::model::member::Both;
 use crate::model::policy::{Automation, Durability};
 use crate::model::request::Guard;
 use crate::model::server::Family;
@@ -27,6 +33,8 @@ pub(crate) fn healthy() -> PairReport {
         gtid_gap: (role == Role::Reader).then_some(3),
         holds: Vec::new(),
         last_error: None,
+        receiver_errno: None,
+        applier_errno: None,
     };
     PairReport {
         pair: "orders".to_owned(),
@@ -82,5 +90,20 @@ pub(crate) fn healthy() -> PairReport {
             }],
         }],
         last_refusal: None,
+        counts: Counts::default(),
+    }
+}
+
+/// A pair that nobody answers for.
+pub(crate) fn handle(report: watch::Receiver<Arc<PairReport>>) -> PairHandle {
+    PairHandle {
+        members: Both {
+            a: "db1".to_owned(),
+            b: "db2".to_owned(),
+        },
+        requests: mpsc::channel(1).0,
+        sessions: mpsc::channel(1).0,
+        report,
+        turned_ms: Arc::default(),
     }
 }

@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::config::PairSettings;
 use crate::control::desk::PairHandle;
+use crate::control::http::Turned;
 use crate::control::report::{PairReport, PairState};
 use crate::daemon::clock;
 use crate::daemon::history::History;
@@ -29,6 +30,7 @@ pub(in crate::daemon) fn unkept(settings: &PairSettings, why: &str) -> PairHandl
         requests: mpsc::channel(1).0,
         sessions: mpsc::channel(1).0,
         report: watch::channel(Arc::new(report)).1,
+        turned_ms: Turned::default(),
     }
 }
 

@@ -37,6 +37,7 @@ fn daemon(settings: Settings) -> (Daemon<'static>, watch::Receiver<Pairs>) {
             refused: watch::Sender::new(None),
         },
         pairs,
+        loaded: watch::Sender::new(Loaded::default()),
         settings,
         log: Box::leak(Box::new(LogGuard::silent())),
     };
