@@ -23,9 +23,10 @@ use crate::model::action::{ActionError, Brought, Removed};
 use crate::model::causes::chain;
 use crate::model::gtid::GtidSet;
 use crate::model::incarnation::Incarnation;
+use crate::model::server::Family;
 use crate::runtime::adopt;
 use crate::runtime::prepare::{
-    self, Answer, Binaries, FailureKind, Marker, Order, Reply, Step as PrepareStep,
+    self, Answer, Binaries, FailureKind, Log, Marker, Order, Reply, Step as PrepareStep,
 };
 use crate::runtime::process::{
     self, Identity, ServerCommand, Signal, SignalError, Spawned, defaults_argument,
@@ -147,10 +148,14 @@ impl InstanceHands {
         Ok(Brought::Lacking(gtids))
     }
 
-    /// Which of these transactions change no row, by the binary log of the server, which may run.
-    pub async fn classify(&self, gtids: &GtidSet) -> Done {
-        let gtids = gtids.clone();
-        let answer = self.prepare(PrepareStep::Classify { gtids }).await?;
+    /// Which of these transactions change no row, by the binary log of the server, which may run, and on
+    /// MariaDB by its peer's.
+    pub async fn classify(&self, gtids: &GtidSet, peer: &Self) -> Done {
+        let step = PrepareStep::Classify {
+            gtids: gtids.clone(),
+            peer: (self.member.server.family == Family::Mariadb).then(|| peer.binlog()),
+        };
+        let answer = self.prepare(step).await?;
         let Answer::Classified { harmless, changes } = answer else {
             return Err(odd(&answer));
         };
@@ -166,6 +171,30 @@ impl InstanceHands {
             known: known.clone(),
             save_to,
         };
+        self.removed_by(step).await
+    }
+
+    /// Saves and takes out the dead reader's own transactions beyond `known`, which change nothing.
+    pub async fn forget(&self, life: &Incarnation, known: &GtidSet, peer: &Self) -> Done {
+        self.refuse_other_life(life).await?;
+        let name = format!("own-{}-{}", life.pid, life.started);
+        let step = PrepareStep::Forget {
+            known: known.clone(),
+            peer: peer.binlog(),
+            save_to: self.saved().await?.join(name),
+        };
+        self.removed_by(step).await
+    }
+
+    fn binlog(&self) -> Log {
+        let server = &self.member.server;
+        Log {
+            index: server.binlog_index(),
+            datadir: server.datadir.clone(),
+        }
+    }
+
+    async fn removed_by(&self, step: PrepareStep) -> Done {
         let answer = self.prepare(step).await?;
         if answer == Answer::NothingMissing {
             return Ok(Brought::Removed(Removed::default()));

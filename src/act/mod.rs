@@ -142,8 +142,15 @@ impl Hands {
             Action::Kill { side, life } => self.instances[*side].kill(life),
             Action::DestroyClients { side } => self.destroy_clients(*side),
             Action::Walk { side, known, .. } => self.instances[*side].walk(known).await,
-            Action::Classify { side, gtids } => self.instances[*side].classify(gtids).await,
+            Action::Classify { side, gtids } => {
+                let peer = &self.instances[side.peer()];
+                self.instances[*side].classify(gtids, peer).await
+            }
             Action::Cut { side, life, known } => self.instances[*side].cut(life, known).await,
+            Action::Forget { side, life, known } => {
+                let peer = &self.instances[side.peer()];
+                self.instances[*side].forget(life, known, peer).await
+            }
             Action::SaveRelay { side } => self.instances[*side].save_relay().await,
             Action::Bootstrap { side } => accounts::bootstrap(&self.servers[*side]).await,
             Action::CreateApp { side } => match &self.app {

@@ -4,7 +4,8 @@
 //! And a statement that commits by itself (DDL) is in the binary log before it is in
 //! `mysql.gtid_slave_pos`: a crash between the two leaves it out, and the applier would stop at it
 //! (1950). `MASTER_DEMOTE_TO_SLAVE` heals the first alone: it takes from the binary log only what carries the
-//! server's own id. So the position is set from the binary log's own.
+//! server's own id. So the position is set from the binary log's own. That also mends a position that names a
+//! transaction of the server's own which its binary log was made to forget.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use super::handle::{LIMIT, ServerHandle};
 use super::link::look;
 use crate::model::action::ActionError;
 use crate::model::gtid::{Gtid, Origin};
-use crate::mysql::cells::text;
+use crate::mysql::cells::{number, text};
 use crate::mysql::{Dialect, Session};
 
 /// A peer that does not get ahead for this long will not have the position soon.
@@ -33,11 +34,15 @@ pub(super) async fn complete(session: &mut Session) -> Result<(), ActionError> {
     let column = |name| rows.first().and_then(|row| text(row, &[name]));
     let position = entries(&column("position").unwrap_or_default());
     let newest = entries(&column("newest").unwrap_or_default());
-    let lags = newest.iter().any(|last| {
+    let id = rows.first().and_then(|row| number::<u32>(row, &["id"]));
+    let differs = newest.iter().any(|last| {
         let known = position.iter().find(|known| domain(known) == domain(last));
-        known.is_none_or(|known| known.number < last.number)
+        known.is_none_or(|known| {
+            let forgotten = known != last && server(known) == id && id.is_some();
+            known.number < last.number || forgotten
+        })
     });
-    if !lags {
+    if !differs {
         return Ok(());
     }
     // A seeded copy's binary log is silent about other domains.
@@ -96,6 +101,13 @@ fn entries(position: &str) -> Vec<Gtid> {
         .split(',')
         .filter_map(|gtid| gtid.trim().parse().ok())
         .collect()
+}
+
+fn server(gtid: &Gtid) -> Option<u32> {
+    match gtid.origin {
+        Origin::Mariadb { server, .. } => Some(server),
+        Origin::Mysql { .. } => None,
+    }
 }
 
 fn domain(gtid: &Gtid) -> Option<u32> {

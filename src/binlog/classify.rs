@@ -1,8 +1,13 @@
 //! Which transactions of a log change no row: a FLUSH on a reader is counted like a write, and is none.
 
+use std::fs::File;
+use std::io::BufReader;
+
+use super::event::Events;
 use super::ghost::{self, GhostTransaction};
 use super::index::Index;
-use super::walk::{Ending, FileError, Walk};
+use super::repeat::{self, RepeatError};
+use super::walk::{Ending, FileError, Transaction, Walk};
 use crate::model::gtid::{GtidSet, Origin};
 
 /// As many changes are told in words.
@@ -28,11 +33,15 @@ pub struct Classified {
 /// Looks for `wanted` in the log, newest file first, as far back as one of them may stand. What is not
 /// found there, or not whole, is not called harmless, but for numbers that MariaDB's servers count in common:
 /// where this one's last is found, an earlier one that its whole log lacks is the other server's. The server
-/// may be running.
+/// may be running. A statement that only repeats one of the `peer` changes nothing either.
 ///
 /// # Errors
 /// [`FileError`].
-pub fn classify(index: &Index, wanted: &GtidSet) -> Result<Classified, FileError> {
+pub fn classify(
+    index: &Index,
+    wanted: &GtidSet,
+    peer: Option<&Index>,
+) -> Result<Classified, FileError> {
     let mut found = Classified::default();
     let mut others = GtidSet::new();
     let mut whole = false;
@@ -56,6 +65,15 @@ pub fn classify(index: &Index, wanted: &GtidSet) -> Result<Classified, FileError
         }
         let mut events = walk.into_events();
         for transaction in changing {
+            if let Some(peer) = peer
+                && repeats(&mut events, &transaction, peer).map_err(|error| match error {
+                    RepeatError::Own(source) => wrong(source),
+                    RepeatError::Peer(error) => error,
+                })?
+            {
+                found.harmless.insert(transaction.gtid);
+                continue;
+            }
             others.insert(transaction.gtid.clone());
             let ghost = ghost::describe(&mut events, &file.name(), &transaction).map_err(wrong)?;
             tell(&mut found.changes, &ghost);
@@ -90,7 +108,8 @@ fn not_its_own(wanted: &GtidSet, harmless: &GtidSet, changing: &GtidSet) -> Gtid
     asked.subtract(&seen)
 }
 
-fn is_harmless(ending: &Ending) -> bool {
+/// It changes neither a row nor a definition.
+pub(super) fn is_harmless(ending: &Ending) -> bool {
     match ending {
         Ending::Nothing => true,
         Ending::Statement(text) => {
@@ -103,6 +122,14 @@ fn is_harmless(ending: &Ending) -> bool {
         | Ending::Unknown
         | Ending::Unfinished => false,
     }
+}
+
+fn repeats(
+    events: &mut Events<BufReader<File>>,
+    transaction: &Transaction,
+    peer: &Index,
+) -> Result<bool, RepeatError> {
+    repeat::repeated(events, transaction, peer).map(|of| of.is_some())
 }
 
 fn tell(changes: &mut Vec<String>, ghost: &GhostTransaction) {
@@ -145,7 +172,7 @@ mod tests {
         let log = log.mariadb_insert(6, 3);
         let datadir = Datadir::of(&[&old, &log]);
         let wanted = GtidSet::parse_mariadb("0-1-7").unwrap();
-        let found = classify(&datadir.index(), &wanted).unwrap();
+        let found = classify(&datadir.index(), &wanted, None).unwrap();
         assert_eq!(found.harmless.to_string(), "0-1-2..3");
         assert_eq!(
             found.changes,
@@ -165,10 +192,10 @@ mod tests {
         let datadir = Datadir::of(&[&log]);
         let wanted = GtidSet::parse_mariadb("0-1-5").unwrap();
         let wanted = wanted.subtract(&GtidSet::parse_mariadb("0-1-3").unwrap());
-        let found = classify(&datadir.index(), &wanted).unwrap();
+        let found = classify(&datadir.index(), &wanted, None).unwrap();
         assert_eq!(found.harmless, wanted);
         let more = wanted.union(&GtidSet::parse_mariadb("0-1-6").unwrap());
-        let found = classify(&datadir.index(), &more).unwrap();
+        let found = classify(&datadir.index(), &more, None).unwrap();
         assert!(!found.harmless.contains(&more), "6 was not found");
     }
 
@@ -180,7 +207,7 @@ mod tests {
         let datadir = Datadir::of(&[&log]);
         let mut wanted = GtidSet::parse_mariadb("0-1-2").unwrap();
         wanted = wanted.subtract(&GtidSet::parse_mariadb("0-1-1").unwrap());
-        let found = classify(&datadir.index(), &wanted).unwrap();
+        let found = classify(&datadir.index(), &wanted, None).unwrap();
         assert_eq!(found, Classified::default());
     }
 }

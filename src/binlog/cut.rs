@@ -10,11 +10,11 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::copy::{self, FsError, failed};
-use super::event::{FLAGS_AT, IN_USE};
+use super::event::{self, FLAGS_AT, IN_USE};
 use super::index::{Index, IndexError};
 use super::save::{self, SaveError, saved_as};
-use super::tail::{self, CutPlan, Refusal, SizedFile, TailVerdict};
-use crate::model::gtid::GtidSet;
+use super::tail::{self, CutPlan, Refusal, Rename, SizedFile, TailVerdict};
+use crate::model::gtid::{GtidSet, Origin};
 use crate::model::server::Family;
 
 /// Why a cut was not made or not finished.
@@ -68,6 +68,34 @@ pub fn cut(
     family: Family,
     folder: &Path,
 ) -> Result<Outcome, CutError> {
+    once(index, datadir, folder, |index| {
+        tail::plan_cut(index, known, family)
+    })
+}
+
+/// Takes a MariaDB reader's own transactions beyond `known` out of its log, which change nothing; saves
+/// and repeats like [`cut`]. `peer` is the writer's log.
+///
+/// # Errors
+/// [`CutError`]; after [`CutError::Refused`] nothing was changed.
+pub fn forget(
+    index: &Path,
+    datadir: &Path,
+    known: &GtidSet,
+    peer: &Index,
+    folder: &Path,
+) -> Result<Outcome, CutError> {
+    once(index, datadir, folder, |index| {
+        tail::plan_own(index, known, peer)
+    })
+}
+
+fn once(
+    index: &Path,
+    datadir: &Path,
+    folder: &Path,
+    plan: impl FnOnce(&Index) -> Result<TailVerdict, Refusal>,
+) -> Result<Outcome, CutError> {
     let saved = save::load(folder)?;
     if let Some(plan) = saved {
         if !folder.join(DONE).exists() {
@@ -76,7 +104,7 @@ pub fn cut(
         }
         return Ok(Outcome::Cut(Box::new(plan)));
     }
-    match tail::plan_cut(&Index::read(index, datadir)?, known, family)? {
+    match plan(&Index::read(index, datadir)?)? {
         TailVerdict::NothingMissing => Ok(Outcome::NothingMissing),
         TailVerdict::Cut(plan) => {
             save::save(&plan, folder)?;
@@ -102,7 +130,15 @@ fn refuse_changed(plan: &CutPlan, datadir: &Path, folder: &Path) -> Result<(), C
         path: plan.file.path.clone(),
         size: plan.position,
     };
-    if !same(&plan.file, folder)? && !same(&cut, folder)? {
+    let is_cut = match &plan.rename {
+        None => same(&cut, folder)?,
+        Some(rename) => {
+            let path = &plan.file.path;
+            let now = fs::read(path).map_err(failed("reading", path))?;
+            now == renamed(plan, rename, folder)?
+        }
+    };
+    if !is_cut && !same(&plan.file, folder)? {
         return Err(changed(&plan.file.path));
     }
     for file in &plan.later {
@@ -135,7 +171,10 @@ fn same(file: &SizedFile, folder: &Path) -> Result<bool, FsError> {
 
 fn apply(plan: &CutPlan, folder: &Path) -> Result<(), CutError> {
     let path = &plan.file.path;
-    shorten(path, plan.position).map_err(failed("cutting", path))?;
+    match &plan.rename {
+        None => shorten(path, plan.position).map_err(failed("cutting", path))?,
+        Some(rename) => copy::replace(path, &renamed(plan, rename, folder)?)?,
+    }
     copy::sync_folder_of(path)?;
     if !plan.later.is_empty() {
         let kept = plan.lines.len().saturating_sub(plan.later.len());
@@ -148,6 +187,28 @@ fn apply(plan: &CutPlan, folder: &Path) -> Result<(), CutError> {
     }
     copy::replace(&folder.join(DONE), b"")?;
     Ok(())
+}
+
+/// The saved file up to the cut, marked as in use, its last transaction under its new name: the server's
+/// id in the header of each event, then the checksum anew.
+fn renamed(plan: &CutPlan, rename: &Rename, folder: &Path) -> Result<Vec<u8>, CutError> {
+    let path = saved_as(folder, &plan.file.path);
+    let failed_at = || failed("renaming a transaction in", &path);
+    let opened = fs::File::open(&path).map_err(failed("reading", &path))?;
+    let mut bytes = Vec::new();
+    opened
+        .take(plan.position)
+        .read_to_end(&mut bytes)
+        .map_err(failed("reading", &path))?;
+    if let Some(flags) = bytes.get_mut(FLAGS_AT as usize) {
+        *flags |= IN_USE;
+    }
+    let Origin::Mariadb { server, .. } = rename.gtid.origin else {
+        return Err(failed_at()(io::ErrorKind::InvalidData.into()).into());
+    };
+    event::give_server(&mut bytes, rename.start, server)
+        .map_err(|e| failed_at()(io::Error::other(e)))?;
+    Ok(bytes)
 }
 
 /// Marks the file as in use, which a rotation had cleared, and cuts it.

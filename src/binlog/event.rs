@@ -308,6 +308,35 @@ impl<R: Read + Seek> Events<R> {
     }
 }
 
+/// Gives every event from `start` to the end of `file` this `server_id`, and its checksum anew.
+///
+/// # Errors
+/// [`ReadError`]: the bytes are no log, or its last event is not whole.
+pub fn give_server(file: &mut [u8], start: u64, server: u32) -> Result<(), ReadError> {
+    let checksums = Events::open(io::Cursor::new(&*file))?.format().checksums;
+    let mut at = start;
+    while at < file.len() as u64 {
+        let damaged = || ReadError::Damaged {
+            at,
+            what: "an event that is not whole",
+        };
+        let from = usize::try_from(at).map_err(|_| damaged())?;
+        let head = file.get(from..).and_then(|rest| rest.first_chunk());
+        let header = Header::parse(at, head.ok_or_else(damaged)?)?;
+        let length = header.length as usize;
+        let event = file.get_mut(from..).and_then(|rest| rest.get_mut(..length));
+        let event = event.filter(|_| length >= HEADER).ok_or_else(damaged)?;
+        if let Some(id) = event.get_mut(5..9) {
+            id.copy_from_slice(&server.to_le_bytes());
+        }
+        if checksums && let Some((content, crc)) = event.split_last_chunk_mut::<4>() {
+            *crc = crc32fast::hash(content).to_le_bytes();
+        }
+        at = header.end();
+    }
+    Ok(())
+}
+
 /// Compares and removes the CRC-32 at the end.
 fn check(at: u64, event: &mut Vec<u8>) -> Result<(), ReadError> {
     let Some((content, crc)) = event.split_last_chunk::<4>() else {

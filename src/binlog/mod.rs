@@ -15,6 +15,7 @@ pub mod gtid_event;
 pub mod history;
 pub mod index;
 pub mod relay;
+pub mod repeat;
 pub mod rows;
 pub mod save;
 pub mod tail;

@@ -101,7 +101,12 @@ fn write_tail(plan: &CutPlan, to: &Path) -> io::Result<()> {
     }
     let mut tail = File::create(to)?;
     tail.write_all(&head)?;
-    from.seek(SeekFrom::Start(plan.position))?;
+    // What is renamed stands before the cut.
+    let first = plan
+        .removes
+        .first()
+        .map_or(plan.position, |ghost| ghost.position);
+    from.seek(SeekFrom::Start(first))?;
     io::copy(&mut from, &mut tail)?;
     tail.sync_all()
 }

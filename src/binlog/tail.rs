@@ -5,19 +5,21 @@
 //! never received, and the server rolls it back. That holds only where the conditions of
 //! [`Refusal`] do not; each was seen to diverge on real servers.
 
+mod own;
 mod refusal;
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub use self::own::plan_own;
 pub use self::refusal::Refusal;
 use super::event::ReadError;
 use super::ghost::{self, GhostTransaction};
 use super::gtid_event::mariadb_flag as flag;
 use super::index::{Index, LogFile};
 use super::walk::{Ending, FileError, Transaction, Walk};
-use crate::model::gtid::GtidSet;
+use crate::model::gtid::{Gtid, GtidSet};
 use crate::model::server::Family;
 
 /// What is to be done with the tail.
@@ -49,6 +51,19 @@ pub struct CutPlan {
     pub later: Vec<SizedFile>,
     /// What is removed by that, in order.
     pub removes: Vec<GhostTransaction>,
+    /// The first of these stays, before the cut, as another transaction.
+    #[serde(default)]
+    pub rename: Option<Rename>,
+}
+
+/// A MariaDB transaction that is given another server's id. The number stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rename {
+    /// Start of its GTID event, in bytes from the start of the file; the cut is its end.
+    pub start: u64,
+    /// What it is from then on.
+    pub gtid: Gtid,
 }
 
 impl CutPlan {
@@ -315,6 +330,7 @@ fn plan(
         head_end,
         later: sizes,
         removes,
+        rename: None,
     })
 }
 

@@ -42,6 +42,10 @@ fn follow(turn: &Turn<'_>, side: Side) -> BinlogMarks {
     let (Some(look), Some(peer)) = (turn.server(side), turn.server(side.peer())) else {
         return marks;
     };
+    // What the member itself has no more was forgotten, and its peer will never execute it.
+    marks
+        .next
+        .take_if(|mark| !look.executed.contains(&mark.executed));
     if let Some(mark) = marks
         .next
         .take_if(|mark| peer.executed.contains(&mark.executed))

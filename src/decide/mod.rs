@@ -6,6 +6,7 @@ mod death;
 mod endpoint;
 mod events;
 mod flap;
+mod forget;
 mod guard;
 mod hooks;
 mod instance;

@@ -263,6 +263,7 @@ fn move_register(turn: &mut Turn<'_>, promotion: &Promotion, look: &ServerFact) 
         cut,
         cut_done: false,
         known: look.executed.clone(),
+        forget: false,
     });
     turn.memory.durable.line[old] = turn.made_by(old, &look.executed);
     // What kept it apart from the old writer became the truth: by the open rule, or accepted by an operator.

@@ -1,9 +1,11 @@
 //! The deposed writer comes back as a reader: what nobody acknowledged is cut off before it starts,
-//! and it proves that it holds nothing of its own before its link runs.
+//! and it proves that it holds nothing of its own before its link runs. A reader that is to forget what
+//! it made itself goes the same way.
 
 use crate::model::action::{Action, ActionError, ActionKind, Brought};
 use crate::model::finding::Kind;
 use crate::model::gtid::GtidSet;
+use crate::model::incarnation::Incarnation;
 use crate::model::member::Side;
 use crate::model::memory::{Quarantine, Rejoin, Stood};
 use crate::model::process::ProcessState;
@@ -13,6 +15,9 @@ use crate::model::time::Timestamp;
 use super::serve;
 use super::turn::Turn;
 
+/// As often it is tried to make a reader's files forget.
+const TRIES: u32 = 4;
+
 /// Plans what a returning member needs while `writer` serves.
 pub(super) fn steps(turn: &mut Turn<'_>, writer: Side) {
     let side = writer.peer();
@@ -21,6 +26,9 @@ pub(super) fn steps(turn: &mut Turn<'_>, writer: Side) {
             return;
         }
         match turn.server(side) {
+            Some(look) if rejoin.life.as_ref() == Some(&look.incarnation) => {
+                end(turn, side, look, &rejoin);
+            }
             Some(look) => prove(turn, side, look, &rejoin),
             None => cut(turn, side, rejoin),
         }
@@ -33,12 +41,29 @@ pub(super) fn may_start(turn: &Turn<'_>, side: Side) -> bool {
     let Some(rejoin) = &turn.memory.durable.rejoin[side] else {
         return true;
     };
-    let stored = turn
-        .facts
-        .stored
-        .as_ref()
-        .and_then(|stored| stored.rejoin[side].as_ref());
-    !rejoin.cut || (rejoin.cut_done && stored == Some(rejoin))
+    !rejoin.cut || (rejoin.cut_done && is_stored(turn, side, rejoin))
+}
+
+fn is_stored(turn: &Turn<'_>, side: Side, rejoin: &Rejoin) -> bool {
+    let stored = turn.facts.stored.as_ref();
+    stored.and_then(|stored| stored.rejoin[side].as_ref()) == Some(rejoin)
+}
+
+/// A reader that is to forget is ended, once that is on record and nobody waits for it. Its applier stands
+/// still: one that dies in the middle of a DROP TABLE leaves another transaction of its own.
+fn end(turn: &mut Turn<'_>, side: Side, look: &ServerFact, rejoin: &Rejoin) {
+    let waited_for = turn
+        .server(side.peer())
+        .is_none_or(|writer| writer.semi_sync.source_on);
+    if !rejoin.forget || waited_for || !turn.may_lack(side) || !is_stored(turn, side, rejoin) {
+        return;
+    }
+    if look.link.as_ref().is_some_and(|link| link.applier) {
+        turn.act(Action::StopApplier { side });
+    } else {
+        let life = look.incarnation.clone();
+        turn.act(Action::Kill { side, life });
+    }
 }
 
 fn cut(turn: &mut Turn<'_>, side: Side, mut rejoin: Rejoin) {
@@ -59,42 +84,39 @@ fn cut(turn: &mut Turn<'_>, side: Side, mut rejoin: Rejoin) {
     let Some(writer) = turn.server(side.peer()) else {
         return;
     };
-    let action = Action::Cut {
-        side,
-        life: deposed.clone(),
-        known: writer.executed.clone(),
+    let (life, known) = (deposed.clone(), writer.executed.clone());
+    let (action, what) = match rejoin.forget {
+        true => (
+            Action::Forget { side, life, known },
+            ", which change nothing,",
+        ),
+        false => (Action::Cut { side, life, known }, ""),
     };
-    let ended = turn
-        .work(Some(side))
-        .ended
-        .get(&ActionKind::Cut)
-        .filter(|ended| matches!(&ended.action, Action::Cut { life, .. } if *life == deposed));
-    match ended.map(|ended| &ended.result) {
-        Some(Ok(Brought::Removed(removed))) => {
+    let ended = turn.work(Some(side)).ended.get(&action.kind()).filter(|ended| {
+        let of = |life: &Incarnation| *life == deposed;
+        matches!(&ended.action, Action::Cut { life, .. } | Action::Forget { life, .. } if of(life))
+    });
+    // A reader that cannot be made to forget serves as it is; a deposed writer is never started uncut so.
+    let most = if rejoin.forget { TRIES } else { u32::MAX };
+    match ended.map(|ended| (&ended.result, ended.failures)) {
+        Some((Ok(Brought::Removed(removed)), _)) => {
             if !removed.gtids.is_empty() {
-                let detail = format!("{} saved to {}", removed.gtids, removed.saved_to);
+                let detail = format!("{}{what} saved to {}", removed.gtids, removed.saved_to);
                 turn.find_at(side, Kind::TailRemoved, detail);
             }
             rejoin.cut_done = true;
         }
-        Some(Err(ActionError::Refused(why))) => {
+        Some((Err(error), failures))
+            if matches!(error, ActionError::Refused(_)) || failures >= most =>
+        {
             turn.find_at(
                 side,
                 Kind::NotInSync,
-                format!("its tail cannot be cut: {why}"),
+                format!("its tail cannot be cut: {error}"),
             );
             rejoin.cut = false;
         }
-        Some(
-            Ok(_)
-            | Err(
-                ActionError::Failed(_)
-                | ActionError::Denied(_)
-                | ActionError::Unreadable(_)
-                | ActionError::Stale,
-            ),
-        )
-        | None => {
+        Some((Ok(_) | Err(_), _)) | None => {
             turn.act(action);
             return;
         }
@@ -104,9 +126,6 @@ fn cut(turn: &mut Turn<'_>, side: Side, mut rejoin: Rejoin) {
 
 /// Its set is fixed, as it is read-only and its link stands; the writer's was looked at later.
 fn prove(turn: &mut Turn<'_>, side: Side, look: &ServerFact, rejoin: &Rejoin) {
-    if rejoin.life.as_ref() == Some(&look.incarnation) {
-        return;
-    }
     let stood = stood_since(turn, side, look);
     let Some(writer) = turn.server_since(side.peer(), stood) else {
         turn.hurry = true;
@@ -115,7 +134,9 @@ fn prove(turn: &mut Turn<'_>, side: Side, look: &ServerFact, rejoin: &Rejoin) {
     // What waits behind the writer's gate is not in its line.
     let exclusive = look.executed.subtract(&writer.executed);
     let forgotten = forgotten(turn, side, look, writer);
-    if exclusive.is_empty() && forgotten.is_empty() {
+    // What a reader makes after it has forgotten is looked up like what it made before.
+    let is_joined = rejoin.forget && rejoin.cut_done;
+    if is_joined || exclusive.is_empty() && forgotten.is_empty() {
         turn.memory.durable.rejoin[side] = None;
         return;
     }
@@ -129,13 +150,23 @@ fn prove(turn: &mut Turn<'_>, side: Side, look: &ServerFact, rejoin: &Rejoin) {
             exclusive.count()
         )
     };
+    let why = match not_forgotten(turn, side) {
+        Some(refused) if rejoin.forget => format!("{why}; it cannot forget them: {refused}"),
+        _ => why,
+    };
     turn.memory.durable.rejoin[side] = None;
     turn.memory.durable.quarantine[side] = Some(Quarantine { why, exclusive });
 }
 
-/// Since when the returned member has been seen to have just this: the two are looked at in turn, and
+/// Why its files were left as they are.
+fn not_forgotten(turn: &Turn<'_>, side: Side) -> Option<String> {
+    let ended = turn.work(Some(side)).ended.get(&ActionKind::Forget)?;
+    ended.result.as_ref().err().map(ToString::to_string)
+}
+
+/// Since when the member has been seen to have just this: the two are looked at in turn, and
 /// the newest look of one may always be a little younger than the other's.
-fn stood_since(turn: &mut Turn<'_>, side: Side, look: &ServerFact) -> Timestamp {
+pub(super) fn stood_since(turn: &mut Turn<'_>, side: Side, look: &ServerFact) -> Timestamp {
     let stood = &mut turn.memory.stood[side];
     match stood {
         Some(stood) if stood.life == look.incarnation && stood.executed == look.executed => {

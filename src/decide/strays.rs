@@ -58,7 +58,8 @@ pub(super) fn is_asked(turn: &Turn<'_>, reader: Side) -> bool {
     planned || turn.work(Some(reader)).runs(ActionKind::Classify)
 }
 
-fn all(turn: &Turn<'_>, reader: Side) -> GtidSet {
+/// All transactions of the reader's own that its peer lacks and that were not made while it was writer.
+pub(super) fn all(turn: &Turn<'_>, reader: Side) -> GtidSet {
     let Some(look) = turn.server(reader) else {
         return GtidSet::new();
     };
@@ -71,14 +72,20 @@ fn all(turn: &Turn<'_>, reader: Side) -> GtidSet {
     }
 }
 
-/// Keeps what the binary log called harmless, while it is there and nobody else has it.
+/// Keeps what the binary log called harmless, while it is there and nobody else has executed it: the
+/// writer's relay log holds what the reader has forgotten until its link is pointed anew.
 fn remember(turn: &mut Turn<'_>, reader: Side, all: &GtidSet) {
+    let waiting = turn.server(reader.peer()).map(|look| {
+        let received = Turn::has(look).subtract(&look.executed);
+        turn.made_by(reader, &received)
+    });
+    let all = all.union(&waiting.unwrap_or_default());
     let found = classified(turn, reader).map(|(_, harmless, _)| harmless.clone());
     let harmless = &mut turn.memory.durable.harmless[reader];
     if let Some(found) = found {
         *harmless = harmless.union(&found);
     }
-    let foreign = harmless.subtract(all);
+    let foreign = harmless.subtract(&all);
     *harmless = harmless.subtract(&foreign);
 }
 

@@ -6,7 +6,7 @@ use crate::model::action::{Action, ActionKind};
 use crate::model::finding::Kind;
 use crate::model::link::Receiver;
 use crate::model::member::Side;
-use crate::model::memory::{Earning, Pause, PausedBy};
+use crate::model::memory::{Earning, Pause, PausedBy, Rejoin};
 use crate::model::process::ProcessState;
 use crate::model::server::ServerFact;
 use crate::model::time::Timestamp;
@@ -72,6 +72,12 @@ fn why_not(turn: &Turn<'_>, writer: Side, verdict: &Verdict) -> Option<String> {
     }
     if durable.holds[reader].receiver.is_some() {
         return Some("its receiver is held".into());
+    }
+    let forgets = |rejoin: &Rejoin| rejoin.forget;
+    if durable.rejoin[reader].as_ref().is_some_and(forgets) {
+        return Some(
+            "it is started anew without its own transactions, which change nothing".into(),
+        );
     }
     if durable.rejoin[reader].is_some() || durable.quarantine[reader].is_some() {
         return Some("it has not rejoined".into());

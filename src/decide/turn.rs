@@ -306,6 +306,7 @@ impl<'a> Turn<'a> {
             ActionKind::Start
             | ActionKind::Kill
             | ActionKind::Cut
+            | ActionKind::Forget
             | ActionKind::Walk
             | ActionKind::Classify
             | ActionKind::SaveRelay => member

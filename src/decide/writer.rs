@@ -16,7 +16,8 @@ use super::stop::stop_cleanly;
 use super::table::{Event, Name, name, next};
 use super::turn::Turn;
 use super::{
-    binlogs, endpoint, events, guard, hooks, instance, link, rejoin, requests, serve, strays, sync,
+    binlogs, endpoint, events, forget, guard, hooks, instance, link, rejoin, requests, serve, strays,
+    sync,
 };
 
 /// A writer that has gone on for so long although its disk fails, or has hardly any space left, is moved as
@@ -182,6 +183,7 @@ fn serve(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) -> Result<(), Why
     serve::steps(turn, writer)?;
     events::steps(turn, writer);
     strays::steps(turn, writer.peer());
+    forget::steps(turn, writer, verdict);
     sync::steps(turn, writer, verdict);
     rejoin::steps(turn, writer);
     link::steps(turn, writer);

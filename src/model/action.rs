@@ -66,6 +66,14 @@ pub enum Action {
         life: Incarnation,
         known: GtidSet,
     },
+    /// Save, then take out of the dead MariaDB reader's binary log its own transactions beyond `known`.
+    /// Refused where one of them changes something by its files and its peer's, and where the pid file
+    /// names another life.
+    Forget {
+        side: Side,
+        life: Incarnation,
+        known: GtidSet,
+    },
     /// Copy the relay logs aside.
     SaveRelay { side: Side },
     /// Create or repair accounts, plugins and the heartbeat schema, in no binary log.
@@ -125,6 +133,7 @@ pub enum ActionKind {
     Walk,
     Classify,
     Cut,
+    Forget,
     SaveRelay,
     Bootstrap,
     CreateApp,
@@ -159,6 +168,7 @@ impl Action {
             | Self::Walk { side, .. }
             | Self::Classify { side, .. }
             | Self::Cut { side, .. }
+            | Self::Forget { side, .. }
             | Self::SaveRelay { side }
             | Self::Bootstrap { side }
             | Self::CreateApp { side }
@@ -192,6 +202,7 @@ impl Action {
             Self::Walk { .. } => ActionKind::Walk,
             Self::Classify { .. } => ActionKind::Classify,
             Self::Cut { .. } => ActionKind::Cut,
+            Self::Forget { .. } => ActionKind::Forget,
             Self::SaveRelay { .. } => ActionKind::SaveRelay,
             Self::Bootstrap { .. } => ActionKind::Bootstrap,
             Self::CreateApp { .. } => ActionKind::CreateApp,
@@ -245,7 +256,7 @@ pub enum Brought {
         harmless: GtidSet,
         changes: Vec<String>,
     },
-    /// [`Action::Cut`]: what was saved and cut off; empty where nothing had to be.
+    /// [`Action::Cut`], [`Action::Forget`]: what was saved and cut off; empty where nothing had to be.
     Removed(Removed),
     /// [`Action::CloseSessions`]: how many sessions were ended, which came back, and what the server
     /// had executed once the last of them was gone.
@@ -256,7 +267,7 @@ pub enum Brought {
     },
 }
 
-/// The tail that was cut off a dead writer's binary log.
+/// The tail that was cut off a dead server's binary log.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Removed {
     /// Its transactions.

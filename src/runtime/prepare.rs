@@ -26,7 +26,7 @@ pub mod lock;
 pub mod order;
 
 use self::initialise::InitialiseError;
-pub use self::order::{Answer, Binaries, Failure, FailureKind, Marker, Order, Reply, Step};
+pub use self::order::{Answer, Binaries, Failure, FailureKind, Log, Marker, Order, Reply, Step};
 
 /// Why an order was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -181,13 +181,8 @@ pub fn carry_out(order: &Order) -> Result<Answer, PrepareError> {
         }
         Step::Cut { known, save_to } => {
             refuse_running(datadir)?;
-            match cut::cut(&order.binlog_index, datadir, known, order.family, save_to)? {
-                Outcome::NothingMissing => Ok(Answer::NothingMissing),
-                Outcome::Cut(plan) => Ok(Answer::Cut {
-                    plan,
-                    saved: save_to.clone(),
-                }),
-            }
+            let done = cut::cut(&order.binlog_index, datadir, known, order.family, save_to)?;
+            Ok(cut_answer(done, save_to))
         }
         Step::UndoCut { saved } => {
             refuse_running(datadir)?;
@@ -205,8 +200,20 @@ pub fn carry_out(order: &Order) -> Result<Answer, PrepareError> {
         Step::Lacks { known } => Ok(Answer::Lacks {
             gtids: tail::lacks(&binlog()?, known)?,
         }),
-        Step::Classify { gtids } => {
-            let found = classify::classify(&binlog()?, gtids)?;
+        Step::Forget {
+            known,
+            peer,
+            save_to,
+        } => {
+            refuse_running(datadir)?;
+            let peer = Index::read(&peer.index, &peer.datadir)?;
+            let forgotten = cut::forget(&order.binlog_index, datadir, known, &peer, save_to)?;
+            Ok(cut_answer(forgotten, save_to))
+        }
+        Step::Classify { gtids, peer } => {
+            let peer = peer.as_ref();
+            let peer = peer.map(|log| Index::read(&log.index, &log.datadir));
+            let found = classify::classify(&binlog()?, gtids, peer.transpose()?.as_ref())?;
             Ok(Answer::Classified {
                 harmless: found.harmless,
                 changes: found.changes,
@@ -222,6 +229,16 @@ pub fn carry_out(order: &Order) -> Result<Answer, PrepareError> {
                 start: relay::first_above(&index, slave_pos)?,
             })
         }
+    }
+}
+
+fn cut_answer(done: Outcome, save_to: &Path) -> Answer {
+    match done {
+        Outcome::NothingMissing => Answer::NothingMissing,
+        Outcome::Cut(plan) => Answer::Cut {
+            plan,
+            saved: save_to.to_owned(),
+        },
     }
 }
 

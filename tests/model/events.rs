@@ -199,7 +199,11 @@ impl State {
         };
         let needs_session = !matches!(
             action.kind(),
-            ActionKind::Kill | ActionKind::Start | ActionKind::Walk | ActionKind::Cut
+            ActionKind::Kill
+                | ActionKind::Start
+                | ActionKind::Walk
+                | ActionKind::Cut
+                | ActionKind::Forget
         );
         let life = self.world.servers[side].life.as_ref();
         !(needs_session && life.is_some_and(|life| life.frozen))

@@ -258,6 +258,7 @@ fn outlasts_a_look(kind: ActionKind) -> bool {
             | ActionKind::Kill
             | ActionKind::Walk
             | ActionKind::Cut
+            | ActionKind::Forget
             | ActionKind::SaveRelay
             | ActionKind::ResetLink
     )

@@ -262,6 +262,8 @@ impl World {
                 return Some(lacking.map_or_else(failed, |lacking| Ok(Brought::Lacking(lacking))));
             }
             Action::Cut { side, life, known } => return Some(self.cuts(*side, life.pid, known)),
+            // Its strays change rows.
+            Action::Forget { .. } => return Some(failed()),
             _ => {}
         }
         let side = action.side()?;

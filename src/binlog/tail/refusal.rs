@@ -97,6 +97,18 @@ pub enum Refusal {
         /// The statement's first words.
         statement: String,
     },
+    /// A transaction of a reader's own that is more than a FLUSH or a repetition.
+    #[error("{gtid} at position {position} of {path} changes something: {statement}")]
+    Changes {
+        /// The file.
+        path: PathBuf,
+        /// The transaction.
+        gtid: Gtid,
+        /// Its start.
+        position: u64,
+        /// The statement's first words.
+        statement: String,
+    },
     /// MariaDB's XA transactions survive or vanish apart from the log.
     #[error("{gtid} at position {position} of {path} is a step of an XA transaction")]
     Xa {

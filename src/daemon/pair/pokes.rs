@@ -33,6 +33,7 @@ impl Pokes {
                         | ActionKind::Initialise
                         | ActionKind::Start
                         | ActionKind::Cut
+                        | ActionKind::Forget
                 ) {
                     self.members[side].instance.notify_one();
                 }

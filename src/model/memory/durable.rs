@@ -99,10 +99,10 @@ pub struct Held {
     pub until_ms: u64,
 }
 
-/// How the deposed writer may come back.
+/// How a member that was deposed, or has transactions of its own to forget, may come back.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Rejoin {
-    /// The life that was deposed; `None` where nobody saw it live.
+    /// The life that was deposed or is to end; `None` where nobody saw it live.
     pub life: Option<Incarnation>,
     /// Whatever the new writer lacks was certainly not acknowledged: it may be cut off. The new writer
     /// was in sync, and the old one died by a signal that nobody can have followed an order with.
@@ -111,6 +111,9 @@ pub struct Rejoin {
     pub cut_done: bool,
     /// What the new writer had when it was opened.
     pub known: GtidSet,
+    /// It is a MariaDB reader: what is cut off changes nothing, and has long been committed.
+    #[serde(default)]
+    pub forget: bool,
 }
 
 /// Why a member's link must not run.

@@ -64,9 +64,9 @@ pub(super) fn point(target: &ServerTarget, password: &str) -> String {
     format!("CHANGE MASTER TO {}", options.join(", "))
 }
 
-/// The position that the receiver asks from, and what the binary log ends with, by domain.
-pub(super) const POSITIONS: &str =
-    "SELECT @@global.gtid_slave_pos AS position, @@global.gtid_binlog_pos AS newest";
+/// The position that the receiver asks from, and what the binary log ends with, by domain; the server's id.
+pub(super) const POSITIONS: &str = "SELECT @@global.gtid_slave_pos AS position, \
+    @@global.gtid_binlog_pos AS newest, @@global.server_id AS id";
 
 /// Sets the position to what the binary log ends with, and to these in domains that it lacks. Both
 /// threads must be stopped. An expression, as an open server's binary log goes on meanwhile and strict

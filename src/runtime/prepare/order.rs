@@ -94,6 +94,18 @@ pub enum Step {
     Classify {
         /// Transactions that the server executed.
         gtids: GtidSet,
+        /// Its peer's binary log: a statement that repeats one of it changes nothing (MariaDB).
+        peer: Option<Log>,
+    },
+    /// Save, then take out of a MariaDB reader's binary log its own transactions that are not in `known`,
+    /// where they change nothing. The server is dead.
+    Forget {
+        /// What the writer executed.
+        known: GtidSet,
+        /// The writer's binary log.
+        peer: Log,
+        /// A folder for this purpose alone.
+        save_to: PathBuf,
     },
     /// Copy relay logs, their index and the server's notes about them.
     CopyRelay {
@@ -105,6 +117,16 @@ pub enum Step {
         /// `gtid_slave_pos`.
         slave_pos: GtidSet,
     },
+}
+
+/// Where a binary log is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// Its index.
+    pub index: PathBuf,
+    /// Where relative lines of the index start.
+    pub datadir: PathBuf,
 }
 
 impl Step {
@@ -119,6 +141,7 @@ impl Step {
             Self::SaveTail { .. } => "save_tail",
             Self::Lacks { .. } => "lacks",
             Self::Classify { .. } => "classify",
+            Self::Forget { .. } => "forget",
             Self::CopyRelay { .. } => "copy_relay",
             Self::RelayStart { .. } => "relay_start",
         }

@@ -25,6 +25,8 @@ pub enum Fault {
     OpenedByHand(Side),
     /// Root writes past read-only.
     Stray(Side),
+    /// Root flushes tables there: logged, and no row.
+    Flushed(Side),
     /// Somebody undoes what was written there.
     StrayUndone(Side),
     ApplierStopped(Side),
@@ -96,6 +98,11 @@ impl World {
                 }
             }
             Fault::Stray(side) => self.stray(side),
+            Fault::Flushed(side) => {
+                if self.servers[side].answers() {
+                    self.commits(side, Content::Flush, Session::Nobody);
+                }
+            }
             Fault::StrayUndone(side) => self.stray_undone(side),
             Fault::ApplierStopped(side) => {
                 if let Some(life) = self.servers[side].life.as_mut() {

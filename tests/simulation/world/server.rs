@@ -31,6 +31,8 @@ pub enum Content {
     Stray(u64),
     /// Nothing.
     Empty,
+    /// A FLUSH on the reader: a transaction that changes nothing.
+    Flush,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +46,7 @@ impl Entry {
     pub fn write(&self) -> Option<u64> {
         match self.content {
             Content::Write(write) => Some(write),
-            Content::Beat(_) | Content::Stray(_) | Content::Empty => None,
+            Content::Beat(_) | Content::Stray(_) | Content::Empty | Content::Flush => None,
         }
     }
 }
@@ -225,6 +227,18 @@ impl Server {
             Self::insert(self.family, &mut set, entry.txn);
         }
         set
+    }
+
+    /// This transaction alone.
+    pub fn only(&self, origin: Side, number: u64) -> GtidSet {
+        let up_to = |number| {
+            let mut set = GtidSet::new();
+            if number > 0 {
+                Self::insert(self.family, &mut set, Txn { origin, number });
+            }
+            set
+        };
+        up_to(number).subtract(&up_to(number - 1))
     }
 
     pub fn next_name(&self) -> Txn {

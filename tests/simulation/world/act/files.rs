@@ -9,7 +9,7 @@ use dualmasterd::model::process::ProcessState;
 use super::Effect::{self, Ends};
 use super::{done, failed};
 use crate::world::World;
-use crate::world::server::Entry;
+use crate::world::server::{Content, Entry};
 
 impl World {
     pub(super) fn starts(&mut self, side: Side) -> Effect {
@@ -52,6 +52,46 @@ impl World {
         let server = &self.servers[side];
         let lacking = server.set(&server.binlog).subtract(known);
         Ends(Ok(Brought::Lacking(lacking)))
+    }
+
+    /// As the binary log tells: of the numbers that MariaDB counts to a server only the last ones are its own.
+    pub(super) fn classifies(&self, side: Side, gtids: &GtidSet) -> Effect {
+        let server = &self.servers[side];
+        let mut harmless = gtids.clone();
+        for entry in &server.binlog {
+            let (origin, number) = (entry.txn.origin, entry.txn.number);
+            if origin == side && entry.content != Content::Flush {
+                let one = server.only(origin, number);
+                harmless = harmless.subtract(&one);
+            }
+        }
+        Ends(Ok(Brought::Classified {
+            harmless,
+            changes: Vec::new(),
+        }))
+    }
+
+    /// Its own transactions that change nothing leave its binary log.
+    pub(super) fn forgets(&mut self, side: Side, life: &Incarnation, known: &GtidSet) -> Effect {
+        if !self.is_gone(side, life) {
+            return failed("the process is still there");
+        }
+        let server = &self.servers[side];
+        let lacks = |entry: &Entry| !known.contains(&server.set([entry]));
+        let Some(first) = server.binlog.iter().position(lacks) else {
+            return Ends(Ok(Brought::Removed(Removed::default())));
+        };
+        let own = &server.binlog[first..];
+        if !own.iter().all(|entry| entry.content == Content::Flush) {
+            return Ends(Err(ActionError::Refused("it changes something".into())));
+        }
+        let removed = self.servers[side].truncate(first);
+        let gtids = self.servers[side].set(&removed);
+        Ends(Ok(Brought::Removed(Removed {
+            gtids,
+            rows: Vec::new(),
+            saved_to: "/saved".into(),
+        })))
     }
 
     pub(super) fn cuts(&mut self, side: Side, life: &Incarnation, known: &GtidSet) -> Effect {

@@ -5,7 +5,6 @@ mod links;
 mod servers;
 
 use dualmasterd::model::action::{Action, ActionError, ActionKind, Brought, Outcome, Step};
-use dualmasterd::model::gtid::GtidSet;
 use dualmasterd::model::member::Side;
 
 use super::server::{Content, Life, Session};
@@ -45,7 +44,7 @@ impl World {
             ActionKind::Initialise => 300 * MS,
             ActionKind::Bootstrap => 50 * MS,
             ActionKind::Start => 20 * MS,
-            ActionKind::Cut | ActionKind::Walk => self.rng.within(MS, 10 * MS),
+            ActionKind::Cut | ActionKind::Forget | ActionKind::Walk => self.rng.within(MS, 10 * MS),
             _ => self.rng.within(MS / 4, 3 * MS),
         };
         let begun = self.now;
@@ -157,12 +156,9 @@ impl World {
                 done()
             }
             Action::Walk { side, life, known } => self.walks(*side, life, known),
-            // Strays of this world change rows.
-            Action::Classify { .. } => Ends(Ok(Brought::Classified {
-                harmless: GtidSet::new(),
-                changes: Vec::new(),
-            })),
+            Action::Classify { side, gtids } => self.classifies(*side, gtids),
             Action::Cut { side, life, known } => self.cuts(*side, life, known),
+            Action::Forget { side, life, known } => self.forgets(*side, life, known),
             Action::SaveRelay { .. } | Action::Hook(_) | Action::PurgeBinlogs { .. } => done(),
             Action::Bootstrap { side } => {
                 self.server(*side, begun)?;
