@@ -15,7 +15,7 @@ use dualmasterd::model::gtid::GtidSet;
 use dualmasterd::model::server::Family;
 use dualmasterd::runtime::prepare::inspect::Datadir;
 use dualmasterd::runtime::prepare::{
-    Answer, Binaries, Failure, FailureKind, Marker, Order, Step, carry_out, order,
+    Answer, Binaries, Failure, FailureKind, Log, Marker, Order, Step, carry_out, order,
 };
 
 /// One server, ended with the test.
@@ -232,6 +232,18 @@ impl Server {
         })
     }
 
+    /// Its own log stands for its peer's.
+    fn forget(&self, known: &GtidSet, folder: &str) -> Result<Answer, Failure> {
+        self.order(Step::Forget {
+            known: known.clone(),
+            peer: Log {
+                index: self.path("data/binlog.index"),
+                datadir: self.path("data"),
+            },
+            save_to: self.path(folder),
+        })
+    }
+
     fn refused(&self, known: &GtidSet, folder: &str, why: &str) {
         let failure = self.cut(known, folder).expect_err("refused");
         assert_eq!(failure.kind, FailureKind::Refused);
@@ -390,4 +402,48 @@ fn mariadb() {
         "ddl",
         "is DDL or stands alone: CREATE TABLE test1.u",
     );
+}
+
+/// What changes nothing is forgotten, however the server ended and whatever it did since.
+#[test]
+fn mariadb_forgets_what_changes_nothing() {
+    let mut server = Server::make(Family::Mariadb);
+    server.start();
+    server.sql("CREATE DATABASE test1; CREATE TABLE test1.t (id INT PRIMARY KEY, v JSON)");
+    server.sql("INSERT test1.t VALUES (1, '{}'), (2, NULL)");
+    let known = server.executed();
+    let ends: [(&str, fn(&mut Server)); 3] = [
+        ("killed", Server::crash),
+        ("closed", Server::stop),
+        ("started", |server| {
+            server.crash();
+            server.start();
+            server.sql("ANALYZE TABLE test1.t");
+            server.crash();
+        }),
+    ];
+    for (name, end) in ends {
+        server.sql("FLUSH TABLES; FLUSH BINARY LOGS; ANALYZE TABLE test1.t");
+        let running = server.forget(&known, name).expect_err("running");
+        assert_eq!(running.kind, FailureKind::Running, "{}", running.message);
+        end(&mut server);
+        let Ok(Answer::Cut { plan, .. }) = server.forget(&known, name) else {
+            panic!("{name}: not forgotten")
+        };
+        assert!(plan.removes.len() >= 2, "{name}: {plan:?}");
+        server.start();
+        assert_eq!(server.executed(), known, "{name}");
+        assert_eq!(server.rows(), "1,2");
+    }
+    server.sql("FLUSH TABLES; INSERT test1.t VALUES (3, NULL)");
+    server.crash();
+    let refused = server.forget(&known, "refused").expect_err("refused");
+    assert_eq!(refused.kind, FailureKind::Refused);
+    assert!(
+        refused.message.contains("changes something"),
+        "{}",
+        refused.message
+    );
+    server.start();
+    assert_eq!(server.rows(), "1,2,3");
 }

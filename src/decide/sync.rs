@@ -73,7 +73,7 @@ fn why_not(turn: &Turn<'_>, writer: Side, verdict: &Verdict) -> Option<String> {
     if durable.holds[reader].receiver.is_some() {
         return Some("its receiver is held".into());
     }
-    let forgets = |rejoin: &Rejoin| rejoin.forget;
+    let forgets = |rejoin: &Rejoin| rejoin.forget && rejoin.cut;
     if durable.rejoin[reader].as_ref().is_some_and(forgets) {
         return Some(
             "it is started anew without its own transactions, which change nothing".into(),

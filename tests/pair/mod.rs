@@ -10,6 +10,7 @@ mod journal;
 mod metrics;
 mod operator;
 mod planned;
+mod recovery;
 mod store;
 mod trial;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dualmasterd::control::report::{FindingReport, OperationReport};
+use dualmasterd::control::report::OperationReport;
 use dualmasterd::model::server::Family;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
@@ -98,7 +98,8 @@ pub(super) async fn switchover_against_an_open_transaction(host: &mut Host) {
 }
 
 /// A FLUSH on the reader makes a transaction of its own and changes no row: it bars no role change.
-/// MariaDB's reader stops at the writer's next transaction all the same: both have one number.
+/// MariaDB's reader stops at the writer's next transaction all the same, as both have one number, until it
+/// has forgotten its own.
 pub(super) async fn flush_on_the_reader(host: &mut Host) {
     host.until_healthy(LONG).await;
     let (writer, reader) = host.roles().await;
@@ -118,37 +119,29 @@ pub(super) async fn flush_on_the_reader(host: &mut Host) {
             assert_switched(&operation);
         }
         Family::Mariadb => {
-            host.until("1950", LONG, |report| {
-                let broken = |finding: &&_| named(finding, "LinkBroken", "1950");
-                let own = |finding: &&_| named(finding, "ReaderHasOwnRows", "");
-                report.findings.iter().any(|finding| broken(&finding))
-                    && !report.findings.iter().any(|finding| own(&finding))
-            })
-            .await;
-            forget_own(host, &reader, &writer).await;
+            until_it_forgets(host, &reader).await;
+            let (of_writer, of_reader) = (state(host, &writer).await, state(host, &reader).await);
+            let own = format!("-{}-", server_id(&reader));
+            let own = |state: &str| {
+                state
+                    .split(',')
+                    .find(|gtid| gtid.contains(&own))
+                    .map(str::to_owned)
+            };
+            assert_eq!(own(&of_reader), own(&of_writer));
         }
     }
     host.until_healthy(LONG).await;
 }
 
-fn named(finding: &FindingReport, kind: &str, detail: &str) -> bool {
-    finding.kind == kind && finding.detail.contains(detail)
-}
-
-/// Takes the reader's own transactions out of MariaDB's history.
-async fn forget_own(host: &Host, reader: &str, writer: &str) {
-    let own = format!("-{}-", server_id(reader));
-    let newest = state(host, reader).await;
-    let newest = newest.split(',').filter(|gtid| !gtid.contains(&own));
-    // Its own of the time when it was the writer are the writer's as well.
-    let shared = state(host, writer).await;
-    let shared = shared.split(',').filter(|gtid| gtid.contains(&own));
-    let kept: Vec<_> = shared.chain(newest).collect();
-    let set = format!("SET GLOBAL gtid_binlog_state='{}'", kept.join(","));
-    let mut root = host.root(reader).await;
-    for statement in ["RESET MASTER", &set] {
-        sql::run(&mut root, statement, LONG).await.expect(statement);
-    }
+/// The reader stops at the writer's next transaction, is started without its own, and is whole again.
+async fn until_it_forgets(host: &Host, reader: &str) {
+    let at = Instant::now();
+    let pid = host.pid(reader).expect("the reader runs");
+    host.until_restarted(reader, pid, LONG).await;
+    host.until_healthy(LONG).await;
+    within("flushed to whole again", at.elapsed(), LONG);
+    assert_eq!(host.forgotten(reader), 1, "saved folders");
 }
 
 async fn state(host: &Host, member: &str) -> String {

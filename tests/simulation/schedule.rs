@@ -42,6 +42,8 @@ pub enum Happening {
     ReaderOpened,
     /// Root writes on the reader.
     Stray,
+    /// Root flushes tables on the reader. MySQL's pair keeps that where it is.
+    Flush,
 }
 
 impl Schedule {
@@ -99,7 +101,7 @@ fn happening(rng: &mut Rng) -> Happening {
         19 => Happening::Fault(Fault::ClosedByHand(side)),
         20 => Happening::Latency(rng.pick(&[MS / 4, 5 * MS, 50 * MS])),
         21 => Happening::ReaderOpened,
-        22 => Happening::Stray,
+        22 => rng.pick(&[Happening::Stray, Happening::Flush]),
         23 => passing(Fault::DiskStuck(side), Fault::DiskFreed(side)),
         24 => passing(Fault::DiskTakes(side, 150 * MS), Fault::DiskTakes(side, 0)),
         25 | 26 => passing(Fault::ApplyTakes(side, 30 * MS), Fault::ApplyTakes(side, 0)),
@@ -132,14 +134,14 @@ impl World {
                 self.stop_daemon();
             }
             Happening::Latency(latency) => self.latency = latency,
-            Happening::ReaderOpened | Happening::Stray => {
+            Happening::ReaderOpened | Happening::Stray | Happening::Flush => {
+                let fault = match what {
+                    Happening::Stray => Fault::Stray,
+                    Happening::Flush if self.family() == Family::Mysql => return,
+                    Happening::Flush => Fault::Flushed,
+                    _ => Fault::OpenedByHand,
+                };
                 if let Some(reader) = self.stored_writer().map(Side::peer) {
-                    let stray = what == Happening::Stray;
-                    let fault = if stray {
-                        Fault::Stray
-                    } else {
-                        Fault::OpenedByHand
-                    };
                     self.fault(fault(reader));
                 }
             }

@@ -2,8 +2,10 @@
 
 use dualmasterd::model::action::ActionKind;
 use dualmasterd::model::member::Side;
+use dualmasterd::model::server::Family;
 
-use super::{SWITCHOVER, each, recovers, tail, writer};
+use super::{SEEDS, SWITCHOVER, each, healthy, recovers, tail, writer};
+use crate::support::policy;
 use crate::world::fault::Fault;
 use crate::world::{MS, SECOND, World};
 
@@ -157,4 +159,39 @@ fn a_deleted_redirect_is_put_back() {
         world.fault(Fault::RedirectDeleted);
         nothing_moved(world, old);
     });
+}
+
+/// MariaDB: the writer's next transaction has the number of the FLUSH. The reader is ended to forget it.
+#[test]
+fn a_flush_on_the_reader_is_forgotten() {
+    for seed in SEEDS {
+        let mut world = healthy(policy(Family::Mariadb), seed);
+        let old = writer(&world);
+        for _ in 0..3 {
+            world.fault(Fault::Flushed(old.peer()));
+            world.run(200 * MS);
+        }
+        assert!(world.unhealthy().is_some(), "{}", tail(&world));
+        recovers(&mut world, 30 * SECOND);
+        assert_eq!(planned(&world, ActionKind::Forget), 1, "{}", tail(&world));
+        assert_eq!(writer(&world), old, "{}", tail(&world));
+    }
+}
+
+/// The daemon dies at any moment of it.
+#[test]
+fn a_daemon_that_dies_while_the_reader_forgets() {
+    for seed in 0..60 {
+        let mut world = healthy(policy(Family::Mariadb), seed);
+        let old = writer(&world);
+        world.fault(Fault::Flushed(old.peer()));
+        world.run(SECOND);
+        for _ in 0..3 {
+            let wait = world.rng.within(0, 400 * MS);
+            world.run(wait);
+            world.fault(Fault::DaemonKilled);
+        }
+        recovers(&mut world, 40 * SECOND);
+        assert_eq!(writer(&world), old, "{}", tail(&world));
+    }
 }

@@ -34,6 +34,16 @@ impl Host {
         }
     }
 
+    /// How often a member was made to forget transactions of its own: what was saved of them is there.
+    pub fn forgotten(&self, member: &str) -> usize {
+        let saved = self.path().join(format!("state/{PAIR}/{member}/saved"));
+        let folders = std::fs::read_dir(saved).into_iter().flatten().flatten();
+        let own = |folder: &std::fs::DirEntry| {
+            folder.file_name().to_string_lossy().starts_with("own-")
+        };
+        folders.filter(own).count()
+    }
+
     /// A session as root at a member.
     ///
     /// # Panics
