@@ -112,15 +112,20 @@ fn repoint(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatus
         turn.act(point);
         return;
     }
-    let Some(peer) = turn.server_since(side.peer(), look.at) else {
-        return;
-    };
     // Until it has come again this member lacks it.
     if is_promotable(turn, side) {
         return;
     }
-    if peer.executed.contains(&unapplied) || turn.relay_is_saved(side, look) {
+    let peer = turn.server(side.peer());
+    let peer_has = peer.is_some_and(|peer| peer.executed.contains(&unapplied));
+    // A peer that was looked at before this member may have it by now. The two are looked at by turns: what
+    // is saved once waits for no order of looks.
+    if peer_has || turn.has_saved_relay(side, look) {
         turn.act(point);
+    } else if turn.server_since(side.peer(), look.at).is_some() {
+        turn.act(Action::SaveRelay { side });
+    } else {
+        turn.hurry = true;
     }
 }
 

@@ -192,13 +192,16 @@ impl<'a> Turn<'a> {
         stored.is_some() && stored == self.register()
     }
 
-    /// Its relay logs were copied aside after they were looked at; planned where they were not.
-    pub(super) fn relay_is_saved(&mut self, side: Side, look: &ServerFact) -> bool {
+    /// Its relay logs were copied aside in its present life.
+    pub(super) fn has_saved_relay(&self, side: Side, look: &ServerFact) -> bool {
         let life_began = self.memory.lives_since[side].min(look.asked);
-        let saved = self
-            .work(Some(side))
-            .done_since(ActionKind::SaveRelay, life_began)
-            .is_some();
+        let work = self.work(Some(side));
+        work.done_since(ActionKind::SaveRelay, life_began).is_some()
+    }
+
+    /// The same; planned where they were not.
+    pub(super) fn relay_is_saved(&mut self, side: Side, look: &ServerFact) -> bool {
+        let saved = self.has_saved_relay(side, look);
         if !saved {
             self.act(Action::SaveRelay { side });
         }

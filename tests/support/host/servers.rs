@@ -6,6 +6,7 @@ use mysql_async::Conn;
 use tokio::time::{Instant, sleep};
 
 use super::Host;
+use crate::support::settings::PAIR;
 use crate::support::{fault, sql};
 
 /// An account without any right that may look at a server's variables.
