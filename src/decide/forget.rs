@@ -36,7 +36,7 @@ pub(super) fn steps(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) {
     let Some(look) = turn.server(reader) else {
         return;
     };
-    let stood = rejoin::stood_since(turn, reader, look);
+    let stood = rejoin::stood_since(turn, reader, look, &own);
     let since = stood + STANDS;
     if turn.now() < since {
         turn.wake(since);

@@ -9,7 +9,7 @@ use crate::model::request::Guard;
 
 use super::flap;
 use super::loss;
-use super::strays::{strays, told};
+use super::strays::{barring, told};
 use super::turn::Turn;
 
 /// What stands between the standby and an automatic promotion now.
@@ -150,7 +150,7 @@ fn in_sync(turn: &Turn<'_>, standby: Side) -> Guard {
 }
 
 fn own_rows(turn: &Turn<'_>, standby: Side) -> Guard {
-    let strays = strays(turn, standby);
+    let strays = barring(turn, standby);
     let value = if strays.is_empty() {
         "none".into()
     } else {
@@ -160,8 +160,8 @@ fn own_rows(turn: &Turn<'_>, standby: Side) -> Guard {
         "ReaderHasOwnRows",
         strays.is_empty(),
         value,
-        "no row changes of the reader's own",
-        "compare and undo them on the reader, or --accept-own-rows to make them the truth",
+        "no row changes of the reader's own; on MariaDB nothing of its own",
+        "what changes nothing is forgotten by itself; compare and undo others on the reader, or --accept-own-rows to make them the truth",
     )
 }
 

@@ -17,7 +17,7 @@ use super::death::{self, Verdict};
 use super::flap;
 use super::guard;
 use super::promote;
-use super::strays::{strays, told};
+use super::strays::{barring, told};
 use super::turn::Turn;
 
 /// What follows from the loss of the writer.
@@ -140,7 +140,7 @@ fn refused_by_hook(turn: &mut Turn<'_>) -> Option<String> {
 
 /// What keeps a living standby from ever being opened, whatever the sets say.
 fn unfit(turn: &Turn<'_>, standby: Side, look: &ServerFact) -> Option<String> {
-    if !strays(turn, standby).is_empty() {
+    if !barring(turn, standby).is_empty() {
         let own = told(turn, standby);
         return Some(format!("the standby has transactions of its own: {own}"));
     }

@@ -71,7 +71,7 @@ pub(super) fn steps(turn: &mut Turn<'_>, promotion: &mut Promotion) -> Progress 
         return Progress::Going;
     }
     // Its own rows may have come since it was judged.
-    if !strays::strays(turn, to).is_empty() && !promotion.accept_loss {
+    if !strays::barring(turn, to).is_empty() && !promotion.accept_loss {
         let (name, own) = (turn.policy.name(to), strays::told(turn, to));
         return Progress::Failed(format!("{name} has transactions of its own: {own}"));
     }

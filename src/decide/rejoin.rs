@@ -126,7 +126,7 @@ fn cut(turn: &mut Turn<'_>, side: Side, mut rejoin: Rejoin) {
 
 /// Its set is fixed, as it is read-only and its link stands; the writer's was looked at later.
 fn prove(turn: &mut Turn<'_>, side: Side, look: &ServerFact, rejoin: &Rejoin) {
-    let stood = stood_since(turn, side, look);
+    let stood = stood_since(turn, side, look, &look.executed);
     let Some(writer) = turn.server_since(side.peer(), stood) else {
         turn.hurry = true;
         return;
@@ -164,19 +164,21 @@ fn not_forgotten(turn: &Turn<'_>, side: Side) -> Option<String> {
     ended.result.as_ref().err().map(ToString::to_string)
 }
 
-/// Since when the member has been seen to have just this: the two are looked at in turn, and
+/// Since when the member has been seen to have just these transactions: the two are looked at in turn, and
 /// the newest look of one may always be a little younger than the other's.
-pub(super) fn stood_since(turn: &mut Turn<'_>, side: Side, look: &ServerFact) -> Timestamp {
+pub(super) fn stood_since(
+    turn: &mut Turn<'_>,
+    side: Side,
+    look: &ServerFact,
+    set: &GtidSet,
+) -> Timestamp {
     let stood = &mut turn.memory.stood[side];
     match stood {
-        Some(stood) if stood.life == look.incarnation && stood.executed == look.executed => {
-            stood.since
-        }
+        Some(stood) if stood.life == look.incarnation && stood.executed == *set => stood.since,
         _ => {
-            let (life, executed) = (look.incarnation.clone(), look.executed.clone());
             *stood = Some(Stood {
-                life,
-                executed,
+                life: look.incarnation.clone(),
+                executed: set.clone(),
                 since: look.at,
             });
             look.at

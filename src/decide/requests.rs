@@ -8,7 +8,7 @@ use crate::model::request::{Granted, Guard, Refusal, Reply, Request, Thread, Ver
 
 use super::guard;
 use super::hooks;
-use super::strays::{strays, told};
+use super::strays::{barring, told};
 use super::table::Event;
 use super::turn::Turn;
 use super::writer;
@@ -194,7 +194,7 @@ fn switchover(
         return refused("another operation is under way", Vec::new());
     };
     let mut text = format!("switchover to {} begun", turn.policy.name(to));
-    if !strays(turn, to).is_empty() {
+    if !barring(turn, to).is_empty() {
         text = format!("{text}; what becomes the truth by it: {}", told(turn, to));
     }
     begun(op, text)
@@ -204,7 +204,7 @@ fn switchover(
 pub(super) fn begin_switchover(turn: &mut Turn<'_>, to: Side, why: String) -> Option<OpId> {
     let op = turn.new_op();
     let since = turn.now();
-    let accepted = strays(turn, to);
+    let accepted = barring(turn, to);
     let state = State::Switching(Switch {
         op,
         to,

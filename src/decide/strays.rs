@@ -1,7 +1,7 @@
 //! The reader's own transactions: what it made while it was no writer.
 //!
 //! Row changes bar every role change and are named. What changes no row (FLUSH and its like) is told from
-//! them by the reader's binary log, and bars nothing.
+//! them by the reader's binary log; it bars nothing on MySQL, and on MariaDB until the reader has forgotten it.
 
 use crate::model::action::{Action, ActionKind, Brought};
 use crate::model::finding::Kind;
@@ -15,10 +15,24 @@ pub(super) fn strays(turn: &Turn<'_>, reader: Side) -> GtidSet {
     all(turn, reader).subtract(&turn.memory.durable.harmless[reader])
 }
 
-/// What the strays change, in words, where its binary log was asked: nothing else would be kept by
+/// What bars a role change. On MariaDB that is everything the reader made itself: where its writer's
+/// transaction of the same number is refused (1950), a parallel applier may commit the ones behind it and
+/// go on from there. Only the files can tell, when the reader forgets.
+pub(super) fn barring(turn: &Turn<'_>, reader: Side) -> GtidSet {
+    match turn.is_mariadb() {
+        true => all(turn, reader),
+        false => strays(turn, reader),
+    }
+}
+
+/// What the barring ones change, in words, where its binary log was asked: nothing else would be kept by
 /// accepting them.
 pub(super) fn told(turn: &Turn<'_>, reader: Side) -> String {
     let strays = strays(turn, reader);
+    if strays.is_empty() {
+        let own = barring(turn, reader);
+        return format!("{own} (nothing by themselves; the writer's of these numbers are refused)");
+    }
     match classified(turn, reader) {
         Some((asked, _, changes)) if asked.contains(&strays) && !changes.is_empty() => {
             format!("{strays} ({})", changes.join(", "))

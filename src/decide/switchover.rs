@@ -10,7 +10,7 @@ use crate::model::policy::{Durability, HookEvent};
 use crate::model::server::{ENDLESS_MS, SemiSync};
 
 use super::promote::{Progress, gating_hook};
-use super::strays::{is_asked, look_up, strays, told};
+use super::strays::{barring, is_asked, look_up, told};
 use super::turn::Turn;
 
 /// Plans the next steps; changes the stage as each is proven.
@@ -59,7 +59,7 @@ fn advance(turn: &mut Turn<'_>, switch: &mut Switch) -> Result<(), String> {
             return Ok(());
         }
     }
-    if !strays(turn, switch.to)
+    if !barring(turn, switch.to)
         .subtract(&switch.accepted)
         .is_empty()
     {

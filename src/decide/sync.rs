@@ -15,6 +15,7 @@ use super::binlogs;
 use super::death::Verdict;
 use super::link;
 use super::serve;
+use super::strays;
 use super::switchover::{ack_timeout, is_armed};
 use super::turn::Turn;
 
@@ -89,6 +90,10 @@ fn why_not(turn: &Turn<'_>, writer: Side, verdict: &Verdict) -> Option<String> {
     if let Some(look) = turn.server(reader) {
         if look.link.is_none() {
             return Some("it has no link".into());
+        }
+        if !strays::barring(turn, reader).is_empty() && strays::strays(turn, reader).is_empty() {
+            let own = strays::told(turn, reader);
+            return Some(format!("it has transactions of its own: {own}"));
         }
         if turn.fetches_anew(reader, look) {
             return Some("its relay log is fetched anew".into());

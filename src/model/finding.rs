@@ -297,8 +297,8 @@ impl Kind {
             ),
             Self::TailRemoved => (
                 Warning,
-                "transactions that nobody acknowledged were saved and cut off",
-                "read the saved file if a client wants to know",
+                "transactions that nobody acknowledged, or that change nothing, were saved and cut off",
+                "read the saved file if somebody wants to know",
             ),
             Self::HookFailed => (Error, "a hook failed", "run it by hand"),
             Self::DiskFull => (

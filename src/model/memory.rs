@@ -67,7 +67,7 @@ pub struct Memory {
     pub last_op: Option<OpEnded>,
 }
 
-/// What a member that cannot change was seen to have.
+/// What a member was seen to have: all of it, or a reader's own.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Stood {
     /// The life that was looked at.

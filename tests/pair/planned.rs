@@ -97,9 +97,9 @@ pub(super) async fn switchover_against_an_open_transaction(host: &mut Host) {
     trial.end(host).await;
 }
 
-/// A FLUSH on the reader makes a transaction of its own and changes no row: it bars no role change.
-/// MariaDB's reader stops at the writer's next transaction all the same, as both have one number, until it
-/// has forgotten its own.
+/// A FLUSH on the reader makes a transaction of its own and changes no row: on MySQL it bars no role change.
+/// MariaDB's reader stops at the writer's next transaction, as both have one number, until it has forgotten
+/// its own.
 pub(super) async fn flush_on_the_reader(host: &mut Host) {
     host.until_healthy(LONG).await;
     let (writer, reader) = host.roles().await;

@@ -1,5 +1,5 @@
-//! MariaDB's recovery of DDL: a reader that is killed while it applies a DROP TABLE logs that once more
-//! under its own id at its next start. It forgets that by itself.
+//! What a MariaDB reader forgets by itself: a DROP TABLE that its recovery of DDL logged once more, as it was
+//! killed while it applied that, and a FLUSH, also where the daemon dies on the way.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,12 +11,63 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use super::trial::Trial;
+use crate::support::host::is_whole;
 use crate::support::settings::ENDPOINT;
-use crate::support::{Host, Setup, fault, in_namespace, sql};
+use crate::support::{Cut, Host, Setup, fault, in_namespace, sql};
 
 const LONG: Duration = Duration::from_secs(90);
 /// One kill in seven was seen to leave such a statement.
 const KILLS: u32 = 40;
+
+/// The daemon dies at a begin record of the way back; the next one brings the pair to the same end.
+#[test]
+fn cut() {
+    in_namespace(async || {
+        let mut host = Host::new(Setup::new(Family::Mariadb));
+        let cut = Cut::prepare(&mut host);
+        host.serve().await;
+        let before = cut.records().len();
+        flush_and_wait(&mut host, &cut).await;
+        let count = cut.records().len() - before;
+        // The daemon leaves few records besides.
+        for number in (1..=count).step_by(2) {
+            let began = Instant::now();
+            cut.at(number);
+            let last = flush_and_wait(&mut host, &cut).await;
+            cut.off();
+            let took = began.elapsed().as_secs_f64();
+            eprintln!("  cut at {number} of {count}, {last}: {took:.1} s");
+        }
+    });
+}
+
+/// Flushes tables on the reader, and waits until it has forgotten that. A daemon that dies is
+/// started again. The record that it died at.
+async fn flush_and_wait(host: &mut Host, cut: &Cut) -> String {
+    host.until_healthy(LONG).await;
+    let (_, reader) = host.roles().await;
+    let before = host.forgotten(&reader);
+    // A restart of the daemon sweeps sessions for a moment.
+    sleep(Duration::from_millis(600)).await;
+    host.as_root(&reader, &["FLUSH TABLES"]).await;
+    let mut last = "not reached".to_owned();
+    let deadline = Instant::now() + LONG;
+    loop {
+        if host.daemon_has_ended() {
+            last = cut.records().pop().unwrap_or_default();
+            cut.off();
+            host.start().await;
+        }
+        let report = host.try_report().await.ok();
+        let done = host.forgotten(&reader) > before;
+        if done && report.as_ref().is_some_and(is_whole) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "it did not forget: {report:#?}");
+        sleep(Duration::from_millis(20)).await;
+    }
+    last
+}
 
 #[test]
 fn mariadb() {

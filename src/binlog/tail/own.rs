@@ -25,7 +25,7 @@ pub fn plan_own(index: &Index, known: &GtidSet, peer: &Index) -> Result<TailVerd
             missing: chain.before,
         });
     }
-    let missing = unknown_suffix(&chain, known)?;
+    let missing = unknown_suffix(&chain, known).map_err(skipped)?;
     let Some((at, first)) = missing.first() else {
         return Ok(TailVerdict::NothingMissing);
     };
@@ -48,6 +48,22 @@ pub fn plan_own(index: &Index, known: &GtidSet, peer: &Index) -> Result<TailVerd
         rename(&mut plan, first, gtid);
     }
     Ok(TailVerdict::Cut(Box::new(plan)))
+}
+
+/// Whatever stands behind a transaction of its own was applied past the writer's of the same number.
+fn skipped(refusal: Refusal) -> Refusal {
+    match refusal {
+        Refusal::UnknownBeforeKnown {
+            path,
+            missing,
+            known,
+        } => Refusal::Skipped {
+            path,
+            own: missing,
+            known,
+        },
+        other => other,
+    }
 }
 
 /// The peer's transaction that the first of them repeats.
@@ -130,6 +146,15 @@ mod tests {
             (start, "0-1-2".into())
         );
         assert_eq!(plan.gtids().to_string(), "0-2-2..3");
+    }
+
+    #[test]
+    fn a_reader_that_applied_past_its_own_has_skipped_something() {
+        let mut log = Log::new(true, 9).gtid_list("").mariadb_insert(1, 1);
+        own(&mut log, 2, "FLUSH TABLES");
+        log.server_id = 1;
+        let refused = planned(&[&log.mariadb_insert(3, 1)]).unwrap_err();
+        assert!(matches!(refused, Refusal::Skipped { .. }), "{refused}");
     }
 
     #[test]

@@ -32,6 +32,19 @@ pub enum Refusal {
         /// A later one that it has.
         known: Gtid,
     },
+    /// MariaDB: in one group commit what follows a refused transaction may still be committed.
+    #[error(
+        "in {path} {known} stands behind {own}, a transaction of the reader's own: what its writer \
+         made under that number was refused (1950), and what came after it was applied all the same"
+    )]
+    Skipped {
+        /// The file.
+        path: PathBuf,
+        /// The reader's own transaction.
+        own: Gtid,
+        /// A later one of its writer.
+        known: Gtid,
+    },
     /// The peer lacks transactions of files that were closed.
     #[error("the peer lacks {missing}, which was logged before {path} began")]
     MissingEarlier {
