@@ -404,6 +404,9 @@ fn mariadb() {
     );
 }
 
+/// How a server ends.
+type End = fn(&mut Server);
+
 /// What changes nothing is forgotten, however the server ended and whatever it did since.
 #[test]
 fn mariadb_forgets_what_changes_nothing() {
@@ -412,7 +415,7 @@ fn mariadb_forgets_what_changes_nothing() {
     server.sql("CREATE DATABASE test1; CREATE TABLE test1.t (id INT PRIMARY KEY, v JSON)");
     server.sql("INSERT test1.t VALUES (1, '{}'), (2, NULL)");
     let known = server.executed();
-    let ends: [(&str, fn(&mut Server)); 3] = [
+    let ends: [(&str, End); 3] = [
         ("killed", Server::crash),
         ("closed", Server::stop),
         ("started", |server| {

@@ -21,6 +21,9 @@ type LogEvents = Events<BufReader<File>>;
 /// A table by schema and name.
 type Table = (String, String);
 
+/// A transaction of the peer, and the tables that it drops where it is a DROP TABLE.
+type Theirs = (Gtid, Option<Vec<Table>>);
+
 /// The peer's transaction that this one repeats; none where it is no statement of the recovery, or the
 /// peer's log has something else under its number. `events` are those of the file that it stands in.
 ///
@@ -61,7 +64,7 @@ pub enum RepeatError {
 
 /// The transaction with the same number of the same domain in the peer's log, and the tables that it
 /// drops where it drops tables.
-fn of_number(peer: &Index, own: &Gtid) -> Result<Option<(Gtid, Option<Vec<Table>>)>, FileError> {
+fn of_number(peer: &Index, own: &Gtid) -> Result<Option<Theirs>, FileError> {
     for file in peer.files.iter().rev() {
         let wrong = |source| FileError {
             path: file.path.clone(),
@@ -86,12 +89,11 @@ fn of_number(peer: &Index, own: &Gtid) -> Result<Option<(Gtid, Option<Vec<Table>
                 && theirs.gtid.origin != own.origin;
             if same {
                 let mut events = walk.into_events();
-                let tables = match &theirs.ending {
-                    Ending::Statement(_) => {
-                        let (schema, text) = statement(&mut events, &theirs).map_err(wrong)?;
-                        dropped(&schema, &text)
-                    }
-                    _ => None,
+                let tables = if let Ending::Statement(_) = &theirs.ending {
+                    let (schema, text) = statement(&mut events, &theirs).map_err(wrong)?;
+                    dropped(&schema, &text)
+                } else {
+                    None
                 };
                 return Ok(Some((theirs.gtid, tables)));
             }

@@ -16,8 +16,8 @@ use super::stop::stop_cleanly;
 use super::table::{Event, Name, name, next};
 use super::turn::Turn;
 use super::{
-    binlogs, endpoint, events, forget, guard, hooks, instance, link, rejoin, requests, serve, strays,
-    sync,
+    binlogs, endpoint, events, forget, guard, hooks, instance, link, rejoin, requests, serve,
+    strays, sync,
 };
 
 /// A writer that has gone on for so long although its disk fails, or has hardly any space left, is moved as

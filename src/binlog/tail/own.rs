@@ -30,11 +30,12 @@ pub fn plan_own(index: &Index, known: &GtidSet, peer: &Index) -> Result<TailVerd
         return Ok(TailVerdict::NothingMissing);
     };
     let repeats = repeated(&chain, *at, first, peer)?;
-    let changing = missing.iter().skip(usize::from(repeats.is_some()));
-    for (at, transaction) in changing.filter(|(_, own)| !is_harmless(&own.ending)) {
-        let statement = match &transaction.ending {
-            Ending::Statement(text) => text.clone(),
-            _ => "rows".to_owned(),
+    let mut others = missing.iter().skip(usize::from(repeats.is_some()));
+    if let Some((at, transaction)) = others.find(|(_, own)| !is_harmless(&own.ending)) {
+        let statement = if let Ending::Statement(text) = &transaction.ending {
+            text.clone()
+        } else {
+            "rows".to_owned()
         };
         return Err(Refusal::Changes {
             path: chain.path_of(*at).to_owned(),
@@ -52,17 +53,18 @@ pub fn plan_own(index: &Index, known: &GtidSet, peer: &Index) -> Result<TailVerd
 
 /// Whatever stands behind a transaction of its own was applied past the writer's of the same number.
 fn skipped(refusal: Refusal) -> Refusal {
-    match refusal {
-        Refusal::UnknownBeforeKnown {
-            path,
-            missing,
-            known,
-        } => Refusal::Skipped {
-            path,
-            own: missing,
-            known,
-        },
-        other => other,
+    let Refusal::UnknownBeforeKnown {
+        path,
+        missing,
+        known,
+    } = refusal
+    else {
+        return refusal;
+    };
+    Refusal::Skipped {
+        path,
+        own: Box::new(missing),
+        known,
     }
 }
 

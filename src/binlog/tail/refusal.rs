@@ -41,7 +41,7 @@ pub enum Refusal {
         /// The file.
         path: PathBuf,
         /// The reader's own transaction.
-        own: Gtid,
+        own: Box<Gtid>,
         /// A later one of its writer.
         known: Gtid,
     },

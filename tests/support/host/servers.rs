@@ -39,9 +39,8 @@ impl Host {
     pub fn forgotten(&self, member: &str) -> usize {
         let saved = self.path().join(format!("state/{PAIR}/{member}/saved"));
         let folders = std::fs::read_dir(saved).into_iter().flatten().flatten();
-        let own = |folder: &std::fs::DirEntry| {
-            folder.file_name().to_string_lossy().starts_with("own-")
-        };
+        let own =
+            |folder: &std::fs::DirEntry| folder.file_name().to_string_lossy().starts_with("own-");
         folders.filter(own).count()
     }
 
