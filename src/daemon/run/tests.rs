@@ -129,8 +129,10 @@ async fn what_a_running_pair_cannot_follow_is_refused() {
         });
     };
     assert!(refused(app).unwrap().contains("application's account"));
-    let log = |new: &mut Settings| new.log.level = crate::config::LogLevel::Trace;
-    assert!(refused(log).unwrap().contains("[log]"));
+    let level = |new: &mut Settings| new.log.level = crate::config::LogLevel::Trace;
+    assert_eq!(refused(level), None, "it is followed");
+    let format = |new: &mut Settings| new.log.format = LogFormat::Json;
+    assert!(refused(format).unwrap().contains("[log] format"));
     let interval = |new: &mut Settings| {
         new.pairs.get_mut("t").unwrap().policy.hang.interval *= 2;
     };
