@@ -125,11 +125,6 @@ impl<R: Read + Seek> Events<R> {
         &self.format
     }
 
-    /// The format description's header.
-    pub fn first(&self) -> Header {
-        self.first
-    }
-
     /// Bytes of the file.
     pub fn size(&self) -> u64 {
         self.size

@@ -14,15 +14,12 @@ pub mod mariadb_flag {
     pub const COMPLETED_XA: u8 = 128;
 }
 
-/// Bit 0 of a MySQL GTID event's flags: the transaction may hold statements.
-pub const MYSQL_MAY_HAVE_STATEMENTS: u8 = 1;
-
 /// What a GTID event says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GtidEvent {
     /// The transaction.
     pub gtid: Gtid,
-    /// [`mariadb_flag`] or [`MYSQL_MAY_HAVE_STATEMENTS`].
+    /// [`mariadb_flag`]; on MySQL bit 0: the transaction may hold statements.
     pub flags: u8,
 }
 

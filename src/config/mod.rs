@@ -26,9 +26,6 @@ pub use sources::Sources;
 
 use layer::Layers;
 
-/// The main file where none is named.
-pub const DEFAULT_MAIN: &str = "/etc/dualmasterd/dualmasterd.toml";
-
 /// The exit code of a program that was given a bad configuration (`EX_CONFIG` of sysexits.h).
 pub const EXIT_CONFIG: u8 = 78;
 

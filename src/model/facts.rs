@@ -185,13 +185,8 @@ impl Work {
         self.ended.get(&kind).map(|outcome| outcome.at)
     }
 
-    /// One of this kind may be begun: none is under way, and the last failure is long enough ago.
-    /// The wait doubles with each failure in a row, from 50 ms to 30 s.
-    pub fn may_begin(&self, kind: ActionKind, now: Timestamp) -> bool {
-        !self.runs(kind) && self.next_try(kind).is_none_or(|at| at <= now)
-    }
-
-    /// When a failed action of this kind may be tried again.
+    /// When a failed action of this kind may be tried again. The wait doubles with each failure in a row,
+    /// from 50 ms to 30 s.
     pub fn next_try(&self, kind: ActionKind) -> Option<Timestamp> {
         let outcome = self.ended.get(&kind)?;
         outcome.result.as_ref().err()?;

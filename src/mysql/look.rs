@@ -271,11 +271,6 @@ impl Looker {
         }
     }
 
-    /// Whether it looks through a session that still works.
-    pub fn usable(&self) -> bool {
-        self.session.usable()
-    }
-
     fn nothing(&self, what: &str) -> SqlError {
         SqlError::unexpected(format!("reading {what}"), self.session.name(), "no row")
     }

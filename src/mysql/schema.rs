@@ -1,8 +1,5 @@
 //! The daemon's own schema: heartbeat, probe, and the events of the writer.
 
-/// Its name.
-pub const SCHEMA: &str = "dualmasterd";
-
 /// Creates it. `heartbeat` starts with the columns of pt-heartbeat, whose tools can read it; it and
 /// `events` are replicated. `probe` is written with `sql_log_bin=0` alone.
 pub const CREATE: [&str; 4] = [

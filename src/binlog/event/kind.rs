@@ -2,8 +2,6 @@
 #![expect(missing_docs, reason = "the servers' own names")]
 
 pub const QUERY: u8 = 2;
-pub const STOP: u8 = 3;
-pub const ROTATE: u8 = 4;
 pub const FORMAT_DESCRIPTION: u8 = 15;
 pub const XID: u8 = 16;
 pub const TABLE_MAP: u8 = 19;
