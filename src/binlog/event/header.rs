@@ -10,7 +10,7 @@ pub struct Header {
     pub at: u64,
     /// Seconds since 1970, of the statement.
     pub timestamp: u32,
-    /// One of [`kind`].
+    /// One of [`kind`](super::kind).
     pub kind: u8,
     /// `server_id` of the server that wrote the event first.
     pub server_id: u32,
