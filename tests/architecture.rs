@@ -176,8 +176,13 @@ fn module(path: &str) -> Option<String> {
 
 /// The outer modules that a text names, as `crate::x` or `dualmasterd::x`, in groups as well.
 fn named(text: &str) -> Vec<String> {
+    behind(text, &["crate::", "dualmasterd::"])
+}
+
+/// What stands behind one of these prefixes, in groups as well.
+fn behind(text: &str, prefixes: &[&str]) -> Vec<String> {
     let mut names = Vec::new();
-    for prefix in ["crate::", "dualmasterd::"] {
+    for prefix in prefixes {
         for (at, _) in text.match_indices(prefix) {
             let before = text[..at].chars().next_back();
             if before.is_some_and(|sign| sign.is_alphanumeric() || sign == '_') {
@@ -254,6 +259,28 @@ fn layers_name_only_what_lies_below() {
                 wrong.push(format!("{path} names {other}"));
             }
         }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Those who look and act are given their part of the configuration: its settings, which are plain data,
+/// and nothing that reads or checks a file.
+#[test]
+fn settings_are_all_that_observe_and_act_know_of_the_configuration() {
+    let sources = sources();
+    let settings = &sources["src/config/settings.rs"];
+    let is_settings = |name: &String| {
+        let defined = |kind| settings.contains(&format!("pub {kind} {name} {{"));
+        defined("struct") || defined("enum")
+    };
+    let mut wrong = Vec::new();
+    for (path, text) in &sources {
+        if !matches!(module(path).as_deref(), Some("observe" | "act" | "jobs")) {
+            continue;
+        }
+        let names = behind(text, &["crate::config::"]);
+        let others = names.iter().filter(|name| !is_settings(name));
+        wrong.extend(others.map(|name| format!("{path} names config::{name}")));
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
