@@ -16,8 +16,6 @@ pub mod observe;
 pub mod binlog;
 pub mod control;
 pub mod mysql;
-/// The network: redirect, connections, addresses, announcements.
 pub mod net;
 pub mod runtime;
-/// What the daemon remembers across its own death.
 pub mod store;
