@@ -7,7 +7,7 @@ SERVER ?= mariadb
 # Each step says its name before, and its seconds after it.
 STEP = tests/setup/step.sh
 
-.PHONY: help demo setup lint lab unit test cut sim mutants bench model fuzz generate
+.PHONY: help demo setup lint lab unit test cut sim mutants bench model fuzz generate deb rpm
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,6 +46,16 @@ mutants: ## planted defects that the scenarios or the simulation must notice (ON
 
 bench: setup ## how fast a pair is (BENCH=failover freeze switchover reader reader_freeze overhead, SERVER, RUNS)
 	@BENCH="$(BENCH)" SERVER="$(SERVER)" RUNS="$(RUNS)" PAIRS="$(PAIRS)" cargo bench --quiet --bench pair
+
+deb: ## the package for Debian and its like, read by lintian: target/debian/*.deb
+	@$(STEP) "packaging tools" tests/setup/packaging.sh
+	@$(STEP) "deb" cargo deb --quiet --locked --output target/debian/
+	@$(STEP) --last "lintian" lintian --allow-root --fail-on error,warning $$(ls -t target/debian/*.deb | head -n 1)
+
+rpm: ## the package for Fedora, Red Hat and their like: target/generate-rpm/*.rpm
+	@$(STEP) "packaging tools" tests/setup/packaging.sh
+	@$(STEP) "build" cargo build --quiet --locked --release
+	@$(STEP) --last "rpm" cargo generate-rpm
 
 generate: ## write what is shipped and made from the code: catalog, man pages, completions, schema
 	@UPDATE=1 $(STEP) --last "generate" cargo test --quiet --test shipped

@@ -1,0 +1,4 @@
+# 0: removed, not upgraded. Servers, roles and endpoint stay as they are.
+if [ "$1" = 0 ] && [ -d /run/systemd/system ]; then
+    systemctl disable --now dualmasterd.service >/dev/null 2>&1 || :
+fi
