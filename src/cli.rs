@@ -7,3 +7,4 @@ pub mod exit;
 pub mod pretty;
 pub mod run;
 pub mod span;
+mod watch;

@@ -18,6 +18,7 @@ fn main() -> ExitCode {
         input: &mut stdin().lock(),
         interactive: stdin().is_terminal() && stderr().is_terminal(),
         color,
+        live: stdout().is_terminal(),
     };
     run(&ctl, &mut terminal).into()
 }

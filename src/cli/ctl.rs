@@ -75,6 +75,18 @@ pub enum Verb {
         /// Exit with 3 where a pair is not healthy
         #[arg(long)]
         check: bool,
+        /// Look again and again: a live table on a terminal, elsewhere a line for each change
+        #[arg(
+            short,
+            long,
+            value_name = "EVERY",
+            num_args = 0..=1,
+            require_equals = true,
+            default_missing_value = "1s",
+            value_parser = span::parse,
+            conflicts_with = "check"
+        )]
+        watch: Option<Duration>,
     },
     /// Every guard of a failover and every finding, with what to do
     Explain {
@@ -404,6 +416,19 @@ mod tests {
             command("history --op 7"),
             Command::Show { pair: None, op: 7 }
         );
+    }
+
+    #[test]
+    fn a_watch_has_an_interval_of_its_own() {
+        for (line, every) in [("list -w", 1000), ("list --watch=200ms orders", 200)] {
+            let words = std::iter::once("dualmasterctl").chain(line.split(' '));
+            let verb = Ctl::try_parse_from(words).unwrap().verb;
+            let every = Some(Duration::from_millis(every));
+            assert!(
+                matches!(verb, Verb::List { watch, .. } if watch == every),
+                "{line}"
+            );
+        }
     }
 
     #[test]

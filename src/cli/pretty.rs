@@ -181,6 +181,12 @@ fn led(report: &PairReport, member: &str) -> String {
     }
 }
 
+/// A pair in one line, which changes only with what matters.
+pub fn line(report: &PairReport) -> String {
+    let ready = readiness(report, Paint { on: false });
+    format!("{}: {}; {ready}\n", clean(&report.pair), report.state)
+}
+
 /// Who writes, is the other ready, could it take over now.
 fn readiness(report: &PairReport, paint: Paint) -> String {
     let writes = match (&report.writer, report.state) {

@@ -8,7 +8,7 @@ use super::client::{Client, ClientError};
 use super::ctl::{Ctl, Format, LinkVerb, Verb};
 use super::exit::Exit;
 use super::pretty::{self, Paint};
-use super::span;
+use super::{span, watch};
 use crate::control::commands::{Answer, Command, Failure};
 use crate::control::report::{OperationReport, PairReport};
 use crate::model::causes::chain;
@@ -28,10 +28,18 @@ pub struct Terminal<'t> {
     pub interactive: bool,
     /// Colours are wanted.
     pub color: bool,
+    /// What is written is seen at once, and may be written over.
+    pub live: bool,
 }
 
 /// Carries out the command line.
 pub fn run(ctl: &Ctl, terminal: &mut Terminal<'_>) -> Exit {
+    if let Verb::List {
+        watch: Some(every), ..
+    } = &ctl.verb
+    {
+        return watch::watch(ctl, *every, terminal);
+    }
     match converse(ctl, terminal) {
         Ok(exit) => exit,
         Err(error) => {

@@ -30,7 +30,6 @@ fn of_verb(command: &Command, section: &str, above: &[&str], pages: &mut Vec<Pag
     let man = Man::new(renamed);
     let mut page = Vec::new();
     let mut write = || -> std::io::Result<()> {
-        title(&name, section).to_writer(&mut page)?;
         man.render_name_section(&mut page)?;
         man.render_synopsis_section(&mut page)?;
         man.render_description_section(&mut page)?;
@@ -42,18 +41,17 @@ fn of_verb(command: &Command, section: &str, above: &[&str], pages: &mut Vec<Pag
     };
     write().expect("writing to memory");
     let text = String::from_utf8(page).expect("text");
+    let text = title(&name, section) + &text;
     pages.push((format!("{name}.{section}"), text));
     for verb in command.get_subcommands() {
         of_verb(verb, section, &names, pages);
     }
 }
 
-/// A page without a date, which is the same whenever it is made.
-fn title(name: &str, section: &str) -> Roff {
-    let version = concat!("dualmasterd ", env!("CARGO_PKG_VERSION"));
-    let mut page = Roff::default();
-    page.control("TH", [name, section, "", version, "dualmasterd"]);
-    page
+/// The title line. A page without a date is the same whenever it is made; roff takes no empty argument.
+fn title(name: &str, section: &str) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    format!(".TH {name} {section} \"\" \"dualmasterd {version}\" dualmasterd\n")
 }
 
 /// What no command line says: files, signals, exit codes.
@@ -150,7 +148,7 @@ fn more(name: &str, whole: bool) -> Roff {
 /// dualmasterd.toml(5).
 pub(super) fn of_configuration() -> String {
     let schema: Value = serde_json::from_str(&dualmasterd::config::schema()).expect("JSON");
-    let mut page = title("dualmasterd.toml", "5");
+    let mut page = Roff::default();
     heading(&mut page, "NAME");
     page.text([roman("dualmasterd.toml - configuration of dualmasterd")]);
     heading(&mut page, "SYNOPSIS");
@@ -158,12 +156,17 @@ pub(super) fn of_configuration() -> String {
     page.control("br", []);
     page.text([bold("/etc/dualmasterd/conf.d/*.toml")]);
     heading(&mut page, "DESCRIPTION");
-    for text in [
+    for (nth, text) in [
         "The main file and those of conf.d, in byte order of their names, are laid over each other; a later file wins, key by key. Unknown keys are refused. `dualmasterd --check` names every mistake with its line and touches nothing; a running daemon reads everything again on SIGHUP and keeps what it has where something is wrong.",
         "Durations are strings with a unit: ms, s, m, h, d. There is no key for a password: files are named instead, which only root or the daemon's user may read.",
         "A pair needs its family and two members with their ports; everything else has a default.",
-    ] {
-        page.control("PP", []);
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        if nth > 0 {
+            page.control("PP", []);
+        }
         page.text([roman(text)]);
     }
     heading(&mut page, "EXAMPLE");
@@ -176,7 +179,7 @@ pub(super) fn of_configuration() -> String {
     page.control("fi", []);
     table(&mut page, &schema, "");
     see(&mut page, &["dualmasterd(8)", "dualmasterctl(1)"]);
-    page.to_roff()
+    title("dualmasterd.toml", "5") + &page.to_roff()
 }
 
 /// The keys of a table, then the tables in it.

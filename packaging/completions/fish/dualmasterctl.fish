@@ -45,6 +45,7 @@ complete -c dualmasterctl -n "__fish_dualmasterctl_needs_command" -f -a "link" -
 complete -c dualmasterctl -n "__fish_dualmasterctl_needs_command" -f -a "reload" -d 'Read the configuration again; a bad one changes nothing'
 complete -c dualmasterctl -n "__fish_dualmasterctl_needs_command" -f -a "version" -d 'The versions of this program and of the daemon'
 complete -c dualmasterctl -n "__fish_dualmasterctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c dualmasterctl -n "__fish_dualmasterctl_using_subcommand list" -s w -l watch -d 'Look again and again: a live table on a terminal, elsewhere a line for each change' -r
 complete -c dualmasterctl -n "__fish_dualmasterctl_using_subcommand list" -l socket -d 'The daemon\'s control socket' -r -F
 complete -c dualmasterctl -n "__fish_dualmasterctl_using_subcommand list" -s f -l format -d 'How answers look' -r -f -a "pretty\t'For people'
 json\t'For programs'"
@@ -52,6 +53,7 @@ complete -c dualmasterctl -n "__fish_dualmasterctl_using_subcommand list" -l che
 complete -c dualmasterctl -n "__fish_dualmasterctl_using_subcommand list" -s q -l quiet -d 'Say nothing where all went well'
 complete -c dualmasterctl -n "__fish_dualmasterctl_using_subcommand list" -l no-color -d 'No colours; NO_COLOR in the environment does the same'
 complete -c dualmasterctl -n "__fish_dualmasterctl_using_subcommand list" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dualmasterctl -n "__fish_dualmasterctl_using_subcommand status" -s w -l watch -d 'Look again and again: a live table on a terminal, elsewhere a line for each change' -r
 complete -c dualmasterctl -n "__fish_dualmasterctl_using_subcommand status" -l socket -d 'The daemon\'s control socket' -r -F
 complete -c dualmasterctl -n "__fish_dualmasterctl_using_subcommand status" -s f -l format -d 'How answers look' -r -f -a "pretty\t'For people'
 json\t'For programs'"

@@ -120,7 +120,11 @@ impl Collector for Families {
                     metric.encode_info(labels)?;
                     continue;
                 }
-                sample.encode(family.kind, metric.encode_family(labels)?)?;
+                if labels.is_empty() {
+                    sample.encode(family.kind, &mut metric)?;
+                } else {
+                    sample.encode(family.kind, &mut metric.encode_family(labels)?)?;
+                }
             }
         }
         Ok(())
@@ -128,7 +132,7 @@ impl Collector for Families {
 }
 
 impl Sample {
-    fn encode(&self, kind: Kind, mut to: MetricEncoder<'_>) -> Result<(), std::fmt::Error> {
+    fn encode(&self, kind: Kind, to: &mut MetricEncoder<'_>) -> Result<(), std::fmt::Error> {
         match (self, kind) {
             (Self::Spread(spread), _) => {
                 let within: u64 = spread.buckets.iter().map(|(_, count)| count).sum();
