@@ -18,7 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("control", &["model"]),
     ("etcd", &["model"]),
     ("dns", &["model"]),
-    ("config", &["model"]),
+    ("config", &["model", "runtime"]),
     ("observe", &["model", "config", DRIVERS]),
     ("act", &["model", "config", DRIVERS]),
     ("jobs", &["model", "config", DRIVERS]),

@@ -63,18 +63,14 @@ fn manual() {
 
 #[test]
 fn completions() {
-    for (shell, folder) in [
-        (Shell::Bash, "bash"),
-        (Shell::Zsh, "zsh"),
-        (Shell::Fish, "fish"),
+    for (shell, folder, before, after) in [
+        (Shell::Bash, "bash", "", ""),
+        (Shell::Zsh, "zsh", "_", ""),
+        (Shell::Fish, "fish", "", ".fish"),
     ] {
         for mut command in [Daemon::command(), Ctl::command()] {
             let name = command.get_name().to_owned();
-            let file = match shell {
-                Shell::Zsh => format!("_{name}"),
-                Shell::Fish => format!("{name}.fish"),
-                _ => name.clone(),
-            };
+            let file = format!("{before}{name}{after}");
             let mut made = Vec::new();
             clap_complete::generate(shell, &mut command, name, &mut made);
             let made = String::from_utf8(made).expect("text");

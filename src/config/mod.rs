@@ -8,7 +8,6 @@ mod code;
 mod file;
 mod layer;
 pub mod problem;
-pub mod program;
 mod schema;
 pub mod secret;
 mod settings;

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 
 use super::disk::free_mb;
 use super::{Publisher, Seen};
-use crate::config::{MemberSettings, program};
+use crate::config::MemberSettings;
 use crate::model::facts::{Datadir, FileState, InstanceFact};
 use crate::model::incarnation::Incarnation;
 use crate::model::server::{Family, Version};
@@ -22,6 +22,7 @@ use crate::runtime::adopt::names;
 use crate::runtime::log::tail_log;
 use crate::runtime::port::port_in_use;
 use crate::runtime::prepare::{Marker, inspect};
+use crate::runtime::program;
 
 /// How often files are looked at without being asked, beside each end of a life: soon enough for a disk
 /// that fills, and for what keeps a server from starting to go away.

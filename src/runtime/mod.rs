@@ -13,6 +13,7 @@ pub mod port;
 pub mod prepare;
 pub mod proc;
 pub mod process;
+pub mod program;
 
 #[cfg(test)]
 mod testing;

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Check;
 use crate::config::code::Code;
 use crate::config::problem::Problem;
-use crate::config::program;
+use crate::runtime::program;
 
 /// The longest path of a Unix socket that both families and the kernel take.
 const LONGEST_SOCKET: usize = 103;
