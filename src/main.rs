@@ -10,8 +10,11 @@ use dualmasterd::{daemon, runtime};
 
 fn main() -> ExitCode {
     let said = Daemon::parse();
-    if let Some(Order::Prepare { name, order }) = &said.order {
-        return runtime::prepare::run(name, order);
+    match &said.order {
+        Some(Order::Prepare { name, order }) => return runtime::prepare::run(name, order),
+        Some(Order::Serve { name }) => return runtime::systemd::serve::run(name),
+        Some(Order::Fence { name, pid }) => return runtime::systemd::fence::run(name, *pid),
+        None => {}
     }
     if said.print_schema {
         let _ = stdout().write_all(config::schema().as_bytes());

@@ -46,7 +46,10 @@ const OWNERS: &[(&str, &[&str])] = &[
         "mysql_async",
         &["src/mysql", "src/act/close.rs", "src/act/handle.rs"],
     ),
-    ("sd_notify", &["src/daemon/systemd.rs"]),
+    (
+        "sd_notify",
+        &["src/daemon/systemd.rs", "src/runtime/systemd/serve.rs"],
+    ),
     ("signal_hook", &["src/daemon", "src/main.rs"]),
     (
         "tracing_subscriber",
@@ -68,7 +71,8 @@ const OWNERS: &[(&str, &[&str])] = &[
         "crc32fast",
         &["src/store", "src/binlog", "src/decide/render.rs"],
     ),
-    ("futures_util", &["src/net"]),
+    ("futures_util", &["src/net", "src/runtime/systemd"]),
+    ("zbus", &["src/runtime/systemd"]),
 ];
 
 /// What the core may not name: I/O, clocks, waiting, logs, chance, and orders that differ from run to run.

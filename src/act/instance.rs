@@ -7,23 +7,27 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
 use tokio::process::Command;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
 use super::files;
+use super::units::Units;
 use crate::binlog::ghost::GhostTransaction;
-use crate::config::{MemberSettings, PairSettings};
+use crate::config::{MemberSettings, PairSettings, Runtime};
 use crate::model::action::{ActionError, Brought, Removed};
 use crate::model::causes::chain;
 use crate::model::gtid::GtidSet;
 use crate::model::incarnation::Incarnation;
 use crate::model::server::Family;
+use crate::model::process::Ended;
 use crate::runtime::adopt;
 use crate::runtime::prepare::{
     self, Answer, Binaries, FailureKind, Log, Marker, Order, Reply, Step as PrepareStep,
@@ -31,6 +35,7 @@ use crate::runtime::prepare::{
 use crate::runtime::process::{
     self, Identity, ServerCommand, Signal, SignalError, Spawned, defaults_argument,
 };
+use crate::runtime::systemd::bus::Systemd;
 
 /// Longest run of `prepare`: a MySQL initialisation on a slow disk, or a walk through many gigabytes.
 const PREPARE_WITHIN: Duration = Duration::from_secs(300);
@@ -47,6 +52,8 @@ pub struct InstanceHands {
     member: MemberSettings,
     rendered: Rendered,
     started: UnboundedSender<Spawned>,
+    /// The server's units, where systemd runs it.
+    units: Option<Units>,
 }
 
 /// What a server is started with.
@@ -62,19 +69,25 @@ type Done = Result<Brought, ActionError>;
 
 impl InstanceHands {
     /// The hands for `member`, whose server is to be started as it is `rendered`; servers that they
-    /// start are told to `started`.
+    /// start are told to `started`. `systemd`: the way to it, for members that it runs.
     pub fn new(
         pair: &PairSettings,
         member: &MemberSettings,
         rendered: Rendered,
         started: UnboundedSender<Spawned>,
+        systemd: &Arc<Systemd>,
     ) -> Self {
+        let units = match member.runtime {
+            Runtime::Process => None,
+            Runtime::Systemd => Some(Units::new(systemd.clone(), member)),
+        };
         Self {
             pair: pair.policy.pair.clone(),
             home: pair.home.clone(),
             member: member.clone(),
             rendered,
             started,
+            units,
         }
     }
 
@@ -82,12 +95,16 @@ impl InstanceHands {
     pub async fn write_files(&self) -> Done {
         let (member, home, owner) = (self.member.clone(), self.home.clone(), self.owner());
         let text = self.rendered.file.clone();
+        // The servers' own folders are made by their units.
+        let ours = self.units.is_none();
         on_disk("write", &self.member.cnf, move || {
             let own = |path: &Path, mode| files::folder(path, mode, Some(owner));
             files::folder(&home, 0o711, None)?;
-            own(&member.home, 0o750)?;
-            own(&member.server.tmpdir, 0o750)?;
-            own(&member.run_dir, 0o755)?;
+            if ours {
+                own(&member.home, 0o750)?;
+                own(&member.server.tmpdir, 0o750)?;
+                own(&member.run_dir, 0o755)?;
+            }
             files::write(&member.cnf, text.as_bytes(), 0o644, None)
         })
         .await?;
@@ -233,13 +250,38 @@ impl InstanceHands {
 
     /// A folder of the server's own for what is saved before something removes it.
     async fn saved(&self) -> Result<PathBuf, ActionError> {
-        let folder = self.member.home.join("saved");
-        self.own_folder(&folder, 0o750).await?;
+        let folder = self.member.saved();
+        if self.units.is_none() {
+            self.own_folder(&folder, 0o750).await?;
+        }
         Ok(folder)
     }
 
     /// Starts the server, and waits until it answers at its socket or ends.
     pub async fn start(&self) -> Done {
+        let (life, mut ended) = match &self.units {
+            Some(units) => self.start_unit(units).await?,
+            None => self.start_process().await?,
+        };
+        let answers = async {
+            while UnixStream::connect(&self.member.server.socket)
+                .await
+                .is_err()
+            {
+                sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::select! {
+            Ok(how) = ended.wait_for(Option::is_some) => {
+                let how = *how;
+                // Its last words are looked at with its files.
+                Err(ActionError::Failed(format!("the server {} ended at its start ({how:?})", life.pid)))
+            }
+            _ = timeout(ANSWERS_WITHIN, answers) => Ok(Brought::Nothing),
+        }
+    }
+
+    async fn start_process(&self) -> Result<Begun, ActionError> {
         let member = &self.member;
         let server = &member.server;
         self.own_folder(&member.run_dir, 0o755).await?;
@@ -254,31 +296,33 @@ impl InstanceHands {
         let started = self.started.clone();
         let (cnf, copy) = (member.cnf.clone(), member.started_cnf());
         let spawn = move || {
-            // What settings wait for a restart is told by this copy; a full disk stops no start.
-            let kept = std::fs::read(&cnf).and_then(|text| files::write(&copy, &text, 0o600, None));
-            if kept.is_err() {
-                let _ = std::fs::remove_file(&copy);
-            }
+            keep_copy(&cnf, &copy);
             let spawned = process::spawn(&command).map_err(io::Error::other)?;
             let (life, ended) = (spawned.life.clone(), spawned.ended.clone());
             // Told from here: also where nobody waits any more for a start that a disk held up.
             let _ = started.send(spawned);
             Ok((life, ended))
         };
-        let (life, mut ended) = on_disk("start", &member.binary, spawn).await?;
-        let answers = async {
-            while UnixStream::connect(&server.socket).await.is_err() {
-                sleep(Duration::from_millis(10)).await;
-            }
+        on_disk("start", &member.binary, spawn).await
+    }
+
+    async fn start_unit(&self, units: &Units) -> Result<Begun, ActionError> {
+        let member = &self.member;
+        let (cnf, copy) = (member.cnf.clone(), member.started_cnf());
+        let keep = move || {
+            keep_copy(&cnf, &copy);
+            Ok(())
         };
-        tokio::select! {
-            Ok(how) = ended.wait_for(Option::is_some) => {
-                let how = *how;
-                // Its last words are looked at with its files.
-                Err(ActionError::Failed(format!("the server {} ended at its start ({how:?})", life.pid)))
-            }
-            _ = timeout(ANSWERS_WITHIN, answers) => Ok(Brought::Nothing),
-        }
+        on_disk("copy", &member.cnf, keep).await?;
+        let order = self.order(PrepareStep::Serve {
+            arguments: self.rendered.arguments.clone(),
+            log: member.server.log.clone(),
+            open_files: member.limits.open_files,
+        });
+        let spawned = units.start(order).await?;
+        let begun = (spawned.life.clone(), spawned.ended.clone());
+        let _ = self.started.send(spawned);
+        Ok(begun)
     }
 
     /// Its file first, as the servers want it; then what must hold though the file was edited.
@@ -300,11 +344,12 @@ impl InstanceHands {
         })
     }
 
-    /// SIGKILL to this life alone.
-    pub fn kill(&self, life: &Incarnation) -> Done {
-        match process::signal(life, Signal::Kill) {
-            Ok(()) | Err(SignalError::Gone { .. }) => Ok(Brought::Nothing),
-            Err(error) => Err(ActionError::Failed(chain(&error))),
+    /// SIGKILL to this life alone: by ourselves, else by its unit.
+    pub async fn kill(&self, life: &Incarnation) -> Done {
+        match (process::signal(life, Signal::Kill), &self.units) {
+            (Ok(()) | Err(SignalError::Gone { .. }), _) => Ok(Brought::Nothing),
+            (Err(_), Some(units)) => units.kill(life, self.port()).await,
+            (Err(error), None) => Err(ActionError::Failed(chain(&error))),
         }
     }
 
@@ -315,8 +360,17 @@ impl InstanceHands {
 
     /// Runs `prepare` as the server's user, with this order.
     async fn prepare(&self, step: PrepareStep) -> Result<Answer, ActionError> {
+        let order = self.order(step);
+        let reply = match &self.units {
+            Some(units) => units.prepare(order).await?,
+            None => self.prepare_here(order).await?,
+        };
+        answer(reply)
+    }
+
+    fn order(&self, step: PrepareStep) -> Order {
         let member = &self.member;
-        let order = Order {
+        Order {
             version: prepare::order::VERSION,
             name: format!("{}.{}", self.pair, member.name),
             family: member.server.family,
@@ -328,8 +382,14 @@ impl InstanceHands {
             defaults_file: member.cnf.clone(),
             binlog_index: member.server.binlog_index(),
             relay_index: member.server.relay_index(),
+            unit: None,
             step,
-        };
+        }
+    }
+
+    /// By a child that runs as the server's user.
+    async fn prepare_here(&self, order: Order) -> Result<Reply, ActionError> {
+        let member = &self.member;
         self.own_folder(&member.home, 0o750).await?;
         // One file for each kind of order: two may be under way.
         let file = member
@@ -342,24 +402,7 @@ impl InstanceHands {
             files::write(&to, &text, 0o600, Some(owner))
         })
         .await?;
-        let reply = self.run_prepare(&order.name, &file).await?;
-        match reply {
-            Reply::Answer(answer) => Ok(*answer),
-            Reply::Failure(failure) => {
-                let mut text = failure.message;
-                for line in failure.log {
-                    text.push('\n');
-                    text.push_str(&line);
-                }
-                Err(match failure.kind {
-                    FailureKind::Refused | FailureKind::Foreign => ActionError::Refused(text),
-                    FailureKind::Running
-                    | FailureKind::Server
-                    | FailureKind::Order
-                    | FailureKind::Failed => ActionError::Failed(text),
-                })
-            }
-        }
+        self.run_prepare(&order.name, &file).await
     }
 
     async fn run_prepare(&self, name: &str, order: &Path) -> Result<Reply, ActionError> {
@@ -407,6 +450,36 @@ impl InstanceHands {
             ))
         })
     }
+}
+
+/// A server that was started, and how it will have ended.
+type Begun = (Incarnation, watch::Receiver<Option<Ended>>);
+
+/// What settings wait for a restart is told by this copy; a full disk stops no start.
+fn keep_copy(cnf: &Path, copy: &Path) {
+    let kept = std::fs::read(cnf).and_then(|text| files::write(copy, &text, 0o600, None));
+    if kept.is_err() {
+        let _ = std::fs::remove_file(copy);
+    }
+}
+
+/// What `prepare` replied, as an action ends.
+pub(super) fn answer(reply: Reply) -> Result<Answer, ActionError> {
+    let failure = match reply {
+        Reply::Answer(answer) => return Ok(*answer),
+        Reply::Failure(failure) => failure,
+    };
+    let mut text = failure.message;
+    for line in failure.log {
+        text.push('\n');
+        text.push_str(&line);
+    }
+    Err(match failure.kind {
+        FailureKind::Refused | FailureKind::Foreign => ActionError::Refused(text),
+        FailureKind::Running | FailureKind::Server | FailureKind::Order | FailureKind::Failed => {
+            ActionError::Failed(text)
+        }
+    })
 }
 
 fn odd(answer: &Answer) -> ActionError {

@@ -17,6 +17,7 @@ pub mod reset;
 pub mod semi_sync;
 pub mod server;
 pub mod sessions;
+mod units;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -139,7 +140,7 @@ impl Hands {
             Action::WriteFiles { side } => self.instances[*side].write_files().await,
             Action::Initialise { side } => self.instances[*side].initialise().await,
             Action::Start { side, .. } => self.instances[*side].start().await,
-            Action::Kill { side, life } => self.instances[*side].kill(life),
+            Action::Kill { side, life } => self.instances[*side].kill(life).await,
             Action::DestroyClients { side } => self.destroy_clients(*side),
             Action::Walk { side, known, .. } => self.instances[*side].walk(known).await,
             Action::Classify { side, gtids } => {

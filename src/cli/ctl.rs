@@ -112,6 +112,14 @@ pub enum Verb {
         #[command(flatten)]
         waiting: Waiting,
     },
+    /// Hand the writer's role to the peer, if this member has it: before its server is stopped
+    StepDown {
+        /// The member, as PAIR.MEMBER
+        server: String,
+        /// How to wait
+        #[command(flatten)]
+        waiting: Waiting,
+    },
     /// Promote the reader now; the writer is killed if it lives
     Failover {
         /// Which pair
@@ -270,6 +278,10 @@ impl Verb {
                 accept_own_rows: *accept_own_rows,
                 dry_run: *dry_run,
             },
+            // Which command follows depends on who is the writer.
+            Self::StepDown { server, .. } => Command::List {
+                pair: Some(split_server(server).0.to_owned()),
+            },
             Self::Failover {
                 pair,
                 candidate,
@@ -321,6 +333,7 @@ impl Verb {
             | Self::Failover {
                 waiting, dry_run, ..
             } => Some(waiting).filter(|waiting| !waiting.no_wait && !dry_run),
+            Self::StepDown { waiting, .. } => Some(waiting).filter(|waiting| !waiting.no_wait),
             Self::List { .. }
             | Self::Explain { .. }
             | Self::Pause { .. }
@@ -333,6 +346,11 @@ impl Verb {
             | Self::Version => None,
         }
     }
+}
+
+/// The pair and the member of `PAIR.MEMBER`; neither name has a point.
+pub fn split_server(server: &str) -> (&str, &str) {
+    server.split_once('.').unwrap_or((server, ""))
 }
 
 impl LinkVerb {

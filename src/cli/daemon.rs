@@ -42,6 +42,20 @@ pub enum Order {
         #[arg(long, value_name = "FILE")]
         order: PathBuf,
     },
+    /// Become a member's server, as the daemon ordered: the main process of its unit
+    #[command(hide = true)]
+    Serve {
+        /// The member, as PAIR.MEMBER
+        name: String,
+    },
+    /// Stand beside a member's server and kill it on the daemon's word: in its unit
+    #[command(hide = true)]
+    Fence {
+        /// The member, as PAIR.MEMBER
+        name: String,
+        /// The server's process
+        pid: i32,
+    },
 }
 
 fn log_format(text: &str) -> Result<LogFormat, String> {

@@ -5,7 +5,7 @@ use std::io::{BufRead, Write};
 use serde::Serialize;
 
 use super::client::{Client, ClientError};
-use super::ctl::{Ctl, Format, LinkVerb, Verb};
+use super::ctl::{Ctl, Format, LinkVerb, Verb, split_server};
 use super::exit::Exit;
 use super::pretty::{self, Paint};
 use super::{span, watch};
@@ -69,7 +69,19 @@ fn converse(ctl: &Ctl, terminal: &mut Terminal<'_>) -> Result<Exit, ClientError>
     if let Some(exit) = confirm(ctl, &mut client, terminal)? {
         return Ok(exit);
     }
-    let answer = client.ask(ctl.verb.command())?;
+    let mut answer = client.ask(ctl.verb.command())?;
+    if let Verb::StepDown { server, .. } = &ctl.verb {
+        let (pair, member) = split_server(server);
+        match is_writer(&answer, member) {
+            None => return Ok(show(ctl, &answer, terminal)),
+            Some(false) => {
+                let text = format!("{member} is not the writer of {pair}\n");
+                print(terminal, &text);
+                return Ok(Exit::Ok);
+            }
+            Some(true) => answer = client.ask(hand_over(pair))?,
+        }
+    }
     let (
         Answer::Granted {
             pair, op: Some(op), ..
@@ -88,6 +100,24 @@ fn converse(ctl: &Ctl, terminal: &mut Terminal<'_>) -> Result<Exit, ClientError>
         return Ok(show_end(ctl, operation, terminal));
     }
     Ok(show(ctl, &watched, terminal))
+}
+
+/// Whether the member has the role, where the answer is about its pair.
+fn is_writer(answer: &Answer, member: &str) -> Option<bool> {
+    let Answer::Pairs(reports) = answer else {
+        return None;
+    };
+    let report = reports.first()?;
+    Some(report.writer.as_deref() == Some(member))
+}
+
+fn hand_over(pair: &str) -> Command {
+    Command::Switchover {
+        pair: Some(pair.to_owned()),
+        to: None,
+        accept_own_rows: false,
+        dry_run: false,
+    }
 }
 
 /// A failover kills a writer that may live: the operator types the pair's name first. `Some` ends it.

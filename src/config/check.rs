@@ -12,6 +12,7 @@ mod pair;
 mod paths;
 mod promise;
 mod unique;
+mod units;
 
 use std::collections::BTreeMap;
 

@@ -57,6 +57,10 @@ pub enum Code {
     BadServerKey = 125,
     /// A hook that cannot be executed.
     BadHook = 126,
+    /// Servers are to be units, and systemd or their template is not there.
+    NoSystemd = 127,
+    /// A setting that the units of the servers fix, or that only units have.
+    FixedByUnit = 128,
 }
 
 impl fmt::Display for Code {

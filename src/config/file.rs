@@ -13,7 +13,7 @@ use crate::model::server::Family;
 
 use super::schema::{lists, named, words};
 use super::settings::{LogFormat, LogLevel, Runtime};
-use super::value::{Address, Port, Setting, Span, Whole, Word};
+use super::value::{Address, Port, Setting, Size, Span, Whole, Word};
 
 const SECOND: u64 = 1000;
 const HOUR: u64 = 3600 * SECOND;
@@ -95,14 +95,20 @@ pub(super) struct Pair {
     pub(super) gtid_domain: Option<Word>,
     /// Scheduled events run at the writer and follow it; false: the event scheduler stays off.
     pub(super) events: Option<bool>,
-    /// How the servers are run.
+    /// How the servers are run: each as a unit, dualmasterd-mysqld@PAIR.MEMBER, the default where systemd and
+    /// that unit are there; or as processes that the daemon starts itself, the default elsewhere.
     #[schemars(schema_with = "words::<Runtime>")]
     pub(super) runtime: Option<Runtime>,
+    /// What each server may use of memory at most, with all its threads, under systemd; all there is where not
+    /// said.
+    pub(super) memory_max: Option<Size<{ 64 << 20 }, { 1 << 46 }>>,
+    /// As many files may each server open at most, under systemd; as many as its unit says where not said.
+    pub(super) open_files: Option<Whole<1024, 1_048_576>>,
     /// The server's program; found on the search path (mariadbd, mysqld) where not said.
     pub(super) binary: Option<PathBuf>,
     /// MariaDB's program that makes a datadir; mariadb-install-db on the search path where not said.
     pub(super) install_db: Option<PathBuf>,
-    /// The system account of the servers: mysql where the daemon is root, else the daemon's own.
+    /// The system account of the servers: mysql under systemd and where the daemon is root, else the daemon's own.
     pub(super) user: Option<String>,
     /// A file with `[client]`, user and password of an administrator, mode 0600; without it root@localhost is
     /// tried through the socket. `$CREDENTIALS_DIRECTORY/NAME` is a credential of the unit.
@@ -161,6 +167,10 @@ pub(super) struct Member {
     pub(super) install_db: Option<PathBuf>,
     /// The system account of its server, where it is not the pair's.
     pub(super) user: Option<String>,
+    /// Its limit of memory, where it is not the pair's.
+    pub(super) memory_max: Option<Size<{ 64 << 20 }, { 1 << 46 }>>,
+    /// Its limit of open files, where it is not the pair's.
+    pub(super) open_files: Option<Whole<1024, 1_048_576>>,
     /// A file with the login of its administrator, where it is not the pair's.
     pub(super) root_password_file: Option<PathBuf>,
     /// Its own settings, as in my.cnf. They beat those of the pair.

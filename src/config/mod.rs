@@ -21,7 +21,7 @@ pub use code::Code;
 pub use problem::{Problem, Problems};
 pub use schema::schema;
 pub use settings::*;
-pub use sources::Sources;
+pub use sources::{Sources, SystemdSeen};
 
 use layer::Layers;
 

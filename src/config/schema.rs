@@ -10,7 +10,7 @@ use serde::de::value::{Error, StrDeserializer};
 use serde_json::{Map, Value, json};
 
 use super::file::File;
-use super::value::{Address, Setting, Span, Whole, in_words};
+use super::value::{Address, Setting, Size, Span, Whole, in_words};
 
 /// The example that is installed: a line `#key = value` shows a default, `## key = value` a sample.
 const SHIPPED: &str = include_str!("../../etc/dualmasterd/dualmasterd.toml");
@@ -190,6 +190,17 @@ impl<const MIN: u64, const MAX: u64> JsonSchema for Span<MIN, MAX> {
                 in_words(MIN),
                 in_words(MAX)
             ),
+        })
+    );
+}
+
+impl<const MIN: u64, const MAX: u64> JsonSchema for Size<MIN, MAX> {
+    inline!(
+        "Size",
+        json_schema!({
+            "type": "string",
+            "pattern": "^[0-9]+[KkMmGgTt]$",
+            "$comment": format!("a size as in my.cnf (K, M, G, T), from {} to {} bytes", MIN, MAX),
         })
     );
 }

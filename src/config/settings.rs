@@ -98,6 +98,17 @@ pub enum LogFormat {
 pub enum Runtime {
     /// A plain process of this host.
     Process,
+    /// A unit of systemd.
+    Systemd,
+}
+
+/// What a server may use at most, where systemd runs it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of memory; `None`: all there is.
+    pub memory: Option<u64>,
+    /// Open files; `None`: as the unit says.
+    pub open_files: Option<u64>,
 }
 
 /// One pair.
@@ -130,15 +141,19 @@ pub struct MemberSettings {
     pub side: Side,
     /// How its server is run.
     pub runtime: Runtime,
+    /// What it may use.
+    pub limits: Limits,
     /// The address at which its peer and the daemon reach it.
     pub host: String,
     /// What its `my.cnf` is rendered from: family, ports, paths, `server_id`, own settings.
     pub server: ServerFile,
     /// Where its `my.cnf` goes: `STATE_DIR/PAIR/MEMBER.cnf`, in a folder that the server cannot write.
     pub cnf: PathBuf,
-    /// The folder of its default datadir and its log, the server's own: `STATE_DIR/PAIR/MEMBER`.
+    /// The folder of its default datadir and its log, the server's own: `STATE_DIR/PAIR/MEMBER`, or the
+    /// units' folder.
     pub home: PathBuf,
-    /// The folder of its default socket and its pid file, the server's own: `RUN_DIR/PAIR.MEMBER`.
+    /// The folder of its default socket and its pid file, the server's own: `RUN_DIR/PAIR.MEMBER`, or the
+    /// units' folder.
     pub run_dir: PathBuf,
     /// The server's binary; it need not exist, which is found at the start.
     pub binary: PathBuf,
@@ -151,6 +166,16 @@ pub struct MemberSettings {
 }
 
 impl MemberSettings {
+    /// Its name on the host: `PAIR.MEMBER`.
+    pub fn server_name(&self) -> String {
+        format!("{}.{}", self.server.pair, self.name)
+    }
+
+    /// A folder of the server's own for what is saved before something removes it.
+    pub fn saved(&self) -> PathBuf {
+        self.home.join("saved")
+    }
+
     /// A copy of its `my.cnf` as it was at the last start of its server.
     pub fn started_cnf(&self) -> PathBuf {
         self.cnf.with_extension("cnf.started")

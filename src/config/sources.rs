@@ -24,6 +24,19 @@ pub struct Sources {
     /// Whether the members' programs are looked for as well. A daemon that runs is not to lose its
     /// configuration over one: it names it, and keeps what runs.
     pub programs: bool,
+    /// What can run servers as units.
+    pub systemd: SystemdSeen,
+}
+
+/// What of systemd is there, for servers as units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SystemdSeen {
+    /// It is not this host's PID 1.
+    Absent,
+    /// It is, and the template of a server is not installed.
+    WithoutUnits,
+    /// It is, with the template.
+    Ready,
 }
 
 impl Sources {
@@ -45,6 +58,7 @@ impl Sources {
                 .collect(),
             credentials: std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from),
             programs: false,
+            systemd: systemd_seen(),
         }
     }
 
@@ -84,6 +98,28 @@ impl Sources {
         });
         more.insert(0, self.main.clone());
         Ok(more)
+    }
+}
+
+/// As sd_booted(3) looks, and where systemd 252 looks for what packages and administrators install.
+fn systemd_seen() -> SystemdSeen {
+    const TEMPLATE: &str = "dualmasterd-mysqld@.service";
+    const FOLDERS: [&str; 5] = [
+        "/etc/systemd/system",
+        "/run/systemd/system",
+        "/usr/local/lib/systemd/system",
+        "/usr/lib/systemd/system",
+        "/lib/systemd/system",
+    ];
+    if !Path::new("/run/systemd/system").is_dir() {
+        return SystemdSeen::Absent;
+    }
+    let is_there = FOLDERS
+        .iter()
+        .any(|folder| Path::new(folder).join(TEMPLATE).is_file());
+    match is_there {
+        true => SystemdSeen::Ready,
+        false => SystemdSeen::WithoutUnits,
     }
 }
 

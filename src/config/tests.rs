@@ -85,6 +85,7 @@ impl Etc {
             search: vec![PathBuf::from("/nowhere")],
             credentials: Some(self.path("credentials")),
             programs: false,
+            systemd: SystemdSeen::Absent,
         }
     }
 

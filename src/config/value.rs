@@ -84,6 +84,51 @@ impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Span<MIN, MAX> {
     }
 }
 
+/// A size, written as my.cnf writes it, from `MIN` to `MAX` bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Size<const MIN: u64, const MAX: u64>(u64);
+
+impl<const MIN: u64, const MAX: u64> Size<MIN, MAX> {
+    /// The size, in bytes.
+    pub(super) const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl<'de, const MIN: u64, const MAX: u64> Deserialize<'de> for Size<MIN, MAX> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Read<const MIN: u64, const MAX: u64>;
+        impl<const MIN: u64, const MAX: u64> Visitor<'_> for Read<MIN, MAX> {
+            type Value = Size<MIN, MAX>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let (min, max) = (MIN >> 20, MAX >> 40);
+                write!(
+                    f,
+                    "a size such as \"4G\" (K, M, G, T), from \"{min}M\" to \"{max}T\""
+                )
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
+                bytes(text)
+                    .filter(|bytes| (MIN..=MAX).contains(bytes))
+                    .map(Size)
+                    .ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+            }
+        }
+        from.deserialize_str(Read)
+    }
+}
+
+/// A number with one of the units of my.cnf, each 1024 of the one before.
+fn bytes(text: &str) -> Option<u64> {
+    let units = [('K', 10), ('M', 20), ('G', 30), ('T', 40)];
+    let (unit, shift) = units
+        .into_iter()
+        .find(|(unit, _)| text.to_ascii_uppercase().ends_with(*unit))?;
+    let number = text.strip_suffix([unit, unit.to_ascii_lowercase()])?;
+    let number: u64 = number.parse().ok()?;
+    number.checked_mul(1 << shift)
+}
+
 /// Whole days of 24 hours, which are no unit of an exact span elsewhere.
 fn days(text: &str) -> Option<Duration> {
     let days: u64 = text.strip_suffix('d')?.trim_end().parse().ok()?;

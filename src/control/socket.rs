@@ -103,7 +103,7 @@ impl Server {
             Ok(()) | Err(_) => {}
         }
         let listener = UnixListener::bind(&fresh).map_err(|e| system("binding", &fresh, e))?;
-        if let Some(group) = access::group()
+        if let Some(group) = access::group().filter(|group| *group != nix::unistd::getegid())
             && let Err(e) = nix::unistd::chown(&fresh, None, Some(group))
         {
             tracing::warn!(error = %e, "the control socket stays in the daemon's own group");

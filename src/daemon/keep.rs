@@ -32,6 +32,7 @@ use crate::net::address::Addresses;
 use crate::net::claim::ClaimError;
 use crate::net::nft::Nft;
 use crate::runtime::process::Spawned;
+use crate::runtime::systemd::bus::Systemd;
 use crate::store::ledger::{Ledger, LedgerWriter};
 use crate::store::slots::Slots;
 
@@ -46,6 +47,7 @@ pub(super) struct Shared {
     pub(super) state_dir: PathBuf,
     pub(super) nft: Option<Arc<Nft>>,
     pub(super) addresses: Option<Arc<Addresses>>,
+    pub(super) systemd: Arc<Systemd>,
     pub(super) notify: Arc<super::systemd::Notify>,
     pub(super) statuses: super::tell::Statuses,
     /// Why the newest configuration is not in force.
@@ -160,6 +162,7 @@ pub(super) fn start(settings: &PairSettings, shared: &Shared) -> Result<Kept, Ke
                 arguments: arguments(&member.server),
             },
             started[side].0.clone(),
+            &shared.systemd,
         )
     });
     let mut received = started.map(|_, (_, receiver)| Some(receiver));
@@ -170,6 +173,7 @@ pub(super) fn start(settings: &PairSettings, shared: &Shared) -> Result<Kept, Ke
         let observed = ObservedMember {
             settings: &settings.members[side],
             pair: settings,
+            systemd: shared.systemd.clone(),
             target: targets[side].clone(),
             last_life: durable.lives[side].clone(),
             poke: pokes.members[side].look.clone(),

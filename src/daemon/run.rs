@@ -118,6 +118,7 @@ async fn daemon(sources: &Sources, settings: Settings, log: &LogGuard) -> Result
         state_dir: settings.daemon.state_dir.clone(),
         nft: None,
         addresses: None,
+        systemd: Arc::default(),
         notify: notify.clone(),
         statuses: Arc::default(),
         refused: watch::Sender::new(None),

@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::clock;
 use crate::act::instance::{InstanceHands, Rendered};
-use crate::config::{MemberSettings, PairSettings};
+use crate::config::{MemberSettings, PairSettings, Runtime};
 use crate::decide::Watch;
 use crate::decide::render::{judge, render, waiting};
 use crate::model::incarnation::Incarnation;
@@ -20,11 +20,14 @@ use crate::observe::server::{Steering, spawn_looker};
 use crate::observe::{Publisher, accounts, disk, instance, process};
 use crate::runtime::prepare::Marker;
 use crate::runtime::process::Spawned;
+use crate::runtime::systemd::bus::Systemd;
+use crate::runtime::systemd::names;
 
 /// What the observers of one member need.
 pub(super) struct ObservedMember<'s> {
     pub(super) settings: &'s MemberSettings,
     pub(super) pair: &'s PairSettings,
+    pub(super) systemd: Arc<Systemd>,
     pub(super) target: Arc<ServerTarget>,
     pub(super) last_life: Option<Incarnation>,
     pub(super) poke: Arc<Notify>,
@@ -51,6 +54,13 @@ pub(super) fn observe_member(
     };
     let (pace, writer, steering) = steer(side, member.target.server_id, watching.clone());
     let mut tasks = vec![steering];
+    let unit = match settings.runtime {
+        Runtime::Process => None,
+        Runtime::Systemd => {
+            let unit = names::server_unit(&settings.server_name());
+            Some((member.systemd.clone(), unit))
+        }
+    };
     tasks.push(tokio::spawn(process::run(
         process::Target {
             side,
@@ -59,6 +69,7 @@ pub(super) fn observe_member(
             pid_file: settings.server.pid_file.clone(),
             user: settings.account.uid,
             last_life: member.last_life,
+            unit,
         },
         started,
         lives,
@@ -70,6 +81,7 @@ pub(super) fn observe_member(
         &settings,
         Rendered::default(),
         mpsc::unbounded_channel().0,
+        &member.systemd,
     ));
     let asking = hands.clone();
     let version = move || {

@@ -18,10 +18,7 @@ use crate::model::probe::{ProbeError, ProbeFact};
 use crate::model::time::Timestamp;
 use crate::runtime::plain;
 use crate::runtime::prepare::Marker;
-use crate::runtime::prepare::inspect::MARKER;
-
-/// The file that is written, in the datadir.
-const FILE: &str = ".dualmasterd.probe";
+use crate::runtime::prepare::inspect::{MARKER, PROBE};
 
 /// No marker is longer.
 const MARKER_MAX: u64 = 4096;
@@ -36,7 +33,7 @@ pub async fn run(
     seen: Publisher,
 ) {
     let mut fact = ProbeFact::default();
-    let file = datadir.join(FILE);
+    let file = datadir.join(PROBE);
     loop {
         let sent = clock();
         let (path, datadir, ours) = (file.clone(), datadir.clone(), ours.clone());

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -17,6 +18,8 @@ use crate::runtime::adopt::{self, Sought};
 use crate::runtime::death::{self, ProcSeen};
 use crate::runtime::proc;
 use crate::runtime::process::Spawned;
+use crate::runtime::systemd::bus::Systemd;
+use crate::runtime::systemd::exit;
 
 /// How often a server that somebody else may have started is looked for. A search reads all of `/proc`.
 const SEARCH_EVERY: Duration = Duration::from_secs(2);
@@ -38,6 +41,8 @@ pub struct Target {
     pub user: u32,
     /// The last life that was known before we started.
     pub last_life: Option<Incarnation>,
+    /// The unit that it is the main process of, where systemd runs it: systemd alone knows how it ends.
+    pub unit: Option<(Arc<Systemd>, String)>,
 }
 
 /// Follows the member's process, life after life, until nobody listens. `started` brings the servers
@@ -60,7 +65,10 @@ pub async fn run(
     while !watcher.seen.is_closed() {
         let found = watcher.find().await;
         let (life, own) = match found.clone().flatten() {
-            Some(life) => (life, None),
+            Some(life) => {
+                let own = watcher.exit_of(&life);
+                (life, own)
+            }
             None => {
                 if found.is_some() && !absent_told {
                     watcher.tell_absent();
@@ -125,6 +133,12 @@ impl Watcher {
                 None
             }
         }
+    }
+
+    /// How a server ends that was found: its unit knows it.
+    fn exit_of(&self, life: &Incarnation) -> Own {
+        let (systemd, unit) = self.target.unit.clone()?;
+        Some(exit::of(systemd, unit, life))
     }
 
     /// Nobody watched its end, so how it ended is not known.

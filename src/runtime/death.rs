@@ -37,7 +37,8 @@ const LOOK_AGAIN: [Duration; 5] = [
     Duration::from_millis(16),
 ];
 /// How long our own child's exit status is waited for once `/proc` shows that it is over.
-const COLLECTED_WITHIN: Duration = Duration::from_secs(1);
+/// Under systemd it is asked over D-Bus, which may hang: a failover does not wait for more than this.
+const COLLECTED_WITHIN: Duration = Duration::from_millis(100);
 /// `PIDFD_THREAD` of linux/pidfd.h: the pidfd stands for the thread, not for its process.
 const PIDFD_THREAD: u32 = 0o200;
 
@@ -133,6 +134,18 @@ pub async fn watch(
             () = steps.closed() => return Ok(()),
         };
     }
+}
+
+/// Returns once this process is over: its memory is free, and it waits to be collected at most.
+pub async fn over(pid: i32) {
+    let Ok(process) = open(pid, PidfdFlags::empty()) else {
+        return;
+    };
+    poll_fn(|context| match is_readable(&process, context) {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    })
+    .await;
 }
 
 /// The state as far as a step differs from another: a living process changes too often.

@@ -2,7 +2,8 @@
 //!
 //! [`proc`] reads what the kernel says of a process, [`death`] makes its end an event, [`process`]
 //! starts and signals it, [`adopt`] finds it again after a restart of the daemon. [`log`] and
-//! [`port`] say why one did not start. [`prepare`] is whatever touches a datadir, [`plain`] what keeps
+//! [`port`] say why one did not start. [`systemd`] does the
+//! same by units. [`prepare`] is whatever touches a datadir, [`plain`] what keeps
 //! the daemon's own hands from being led elsewhere.
 
 pub mod adopt;
@@ -14,6 +15,7 @@ pub mod prepare;
 pub mod proc;
 pub mod process;
 pub mod program;
+pub mod systemd;
 
 #[cfg(test)]
 mod testing;

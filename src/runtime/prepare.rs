@@ -19,14 +19,18 @@ use crate::binlog::relay::{self, RelayError};
 use crate::binlog::tail::Refusal;
 use crate::binlog::walk::FileError;
 use crate::binlog::{tail, undo};
+use crate::runtime::systemd;
 
 pub mod initialise;
 pub mod inspect;
 pub mod lock;
 pub mod order;
+mod unit;
 
 use self::initialise::InitialiseError;
-pub use self::order::{Answer, Binaries, Failure, FailureKind, Log, Marker, Order, Reply, Step};
+pub use self::order::{
+    Answer, Binaries, Failure, FailureKind, InUnit, Log, Marker, Order, Reply, Step,
+};
 
 /// Why an order was not carried out.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +87,9 @@ pub enum PrepareError {
         /// The operating system's answer.
         source: io::Error,
     },
+    /// Folders, or what the daemon is to see.
+    #[error(transparent)]
+    Unit(#[from] unit::UnitError),
     /// Making a datadir.
     #[error(transparent)]
     Initialise(#[from] InitialiseError),
@@ -118,13 +125,36 @@ impl From<CutError> for PrepareError {
     }
 }
 
-/// Carries out the order for the server `name` and prints the reply. Exit code 0 with an
-/// [`Answer`], 1 with a [`Failure`].
+/// Carries out the order for the server `name` and tells the reply: on standard output, or in the
+/// file that the order names. Exit code 0 with an [`Answer`], 1 with a [`Failure`].
 pub fn run(name: &str, order_path: &Path) -> ExitCode {
-    let reply = match read(name, order_path).and_then(|order| carry_out(&order)) {
+    let order = read(name, order_path);
+    let unit = order.as_ref().ok().and_then(|order| order.unit.clone());
+    let done = order.and_then(|order| {
+        unit::make_folders(order.unit.as_ref())?;
+        let answer = carry_out(&order)?;
+        unit::show(order.unit.as_ref(), &order.datadir)?;
+        Ok(answer)
+    });
+    let reply = match done {
         Ok(answer) => Reply::Answer(Box::new(answer)),
         Err(error) => Reply::Failure(Failure::of(&error)),
     };
+    if let Some(unit) = &unit
+        && let Some(file) = &unit.answer
+        && let Err(error) = systemd::order::answer(file, &unit.ticket, &reply, unit.group)
+    {
+        let _ = writeln!(io::stderr(), "dualmasterd: {}: {error}", file.display());
+    }
+    // Nobody reads that a server may start: it starts.
+    let told = unit.is_some_and(|unit| unit.answer.is_some())
+        || matches!(&reply, Reply::Answer(answer) if **answer == Answer::MayServe);
+    if told {
+        return match reply {
+            Reply::Answer(_) => ExitCode::SUCCESS,
+            Reply::Failure(_) => ExitCode::FAILURE,
+        };
+    }
     let line = serde_json::to_string(&reply).unwrap_or_else(|e| {
         format!(r#"{{"failure":{{"kind":"failed","message":"writing the reply: {e}"}}}}"#)
     });
@@ -222,6 +252,10 @@ pub fn carry_out(order: &Order) -> Result<Answer, PrepareError> {
         Step::CopyRelay { into } => {
             let files = relay::copy_aside(&order.relay_index, datadir, into)?;
             Ok(Answer::RelayCopied { files })
+        }
+        Step::Serve { .. } => {
+            refuse_running(datadir)?;
+            Ok(Answer::MayServe)
         }
         Step::RelayStart { slave_pos } => {
             let index = Index::read(&order.relay_index, datadir)?;

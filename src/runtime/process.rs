@@ -185,15 +185,20 @@ fn command(server: &ServerCommand) -> Command {
         command.arg("--");
     }
     command.arg(&server.program).args(&server.args);
-    for (name, _) in std::env::vars_os().filter(|(name, _)| !is_inherited(name)) {
-        command.env_remove(name);
-    }
+    forget_ties(command.as_std_mut());
     command.envs(server.env.iter().map(|(name, value)| (name, value)));
     command
         .current_dir(&server.datadir)
         .stdin(Stdio::null())
         .kill_on_drop(false);
     command
+}
+
+/// Takes from a server's environment what it must not inherit.
+pub fn forget_ties(command: &mut std::process::Command) {
+    for (name, _) in std::env::vars_os().filter(|(name, _)| !is_inherited(name)) {
+        command.env_remove(name);
+    }
 }
 
 fn is_inherited(name: &OsStr) -> bool {

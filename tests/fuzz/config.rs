@@ -1,6 +1,6 @@
 //! The configuration: whatever stands in the file, it is read or every problem has its place.
 
-use dualmasterd::config::{Sources, check_report, load};
+use dualmasterd::config::{Sources, SystemdSeen, check_report, load};
 
 use crate::harness::fuzz;
 
@@ -13,6 +13,7 @@ fn files() {
         search: Vec::new(),
         credentials: None,
         programs: false,
+        systemd: SystemdSeen::Absent,
     };
     let shipped = std::fs::read("etc/dualmasterd/dualmasterd.toml").unwrap();
     let small = b"[pair.main]\nfamily = \"mariadb\"\n[pair.main.member.a]\nport = 3306\n[pair.main.member.b]\nport = 3307\n\

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use super::unique::Claimer;
-use super::{Check, access, mysqld, paths};
+use super::{Check, access, mysqld, paths, units};
 use crate::config::code::Code;
 use crate::config::file;
 use crate::config::problem::Problem;
@@ -48,8 +48,8 @@ pub(super) fn check(
         claimer.from = said.server_id.is_none().then_some(port);
         check.claims.server_id(server_id, claimer);
     }
-    let home = of.daemon.state_dir.join(of.pair).join(name);
-    let run_dir = of.daemon.run_dir.join(format!("{}.{name}", of.pair));
+    let runtime = units::runtime(check, of.pair, of.said);
+    let (home, run_dir) = folders(of, name, runtime);
     let datadir = said.datadir.clone().unwrap_or_else(|| home.join("data"));
     if said.datadir.is_some() {
         paths::folder_to_be(check, &at("datadir"), &datadir);
@@ -64,7 +64,10 @@ pub(super) fn check(
     let claimer = Claimer::new(whose("socket"), check.value(&at("socket")));
     check.claims.socket(&socket, claimer);
 
-    let account = account(check, of, name, said);
+    let account = match runtime {
+        Runtime::Process => account(check, of, name, said),
+        Runtime::Systemd => units::account(check, of.pair, name, of.said, said),
+    };
     let rules = mysqld::Rules {
         family: of.family,
         durability: of.durability,
@@ -76,8 +79,7 @@ pub(super) fn check(
         pair: of.pair.to_owned(),
         member: name.to_owned(),
         family: of.family,
-        user: nix::unistd::geteuid()
-            .is_root()
+        user: (runtime == Runtime::Process && nix::unistd::geteuid().is_root())
             .then(|| account.name.clone()),
         datadir,
         socket,
@@ -96,7 +98,8 @@ pub(super) fn check(
     MemberSettings {
         name: name.to_owned(),
         side,
-        runtime: of.said.runtime.unwrap_or(Runtime::Process),
+        runtime,
+        limits: units::limits(check, of.pair, name, of.said, said, runtime),
         host: host(check, &at("host"), said),
         server,
         cnf: of
@@ -110,6 +113,21 @@ pub(super) fn check(
         install_db: install_db(check, of, name, said),
         account,
         root: root(check, of, name, said),
+    }
+}
+
+/// The server's own folders: where its state lies, and where its sockets are.
+fn folders(of: &Of<'_>, name: &str, runtime: Runtime) -> (PathBuf, PathBuf) {
+    let server = format!("{}.{name}", of.pair);
+    match runtime {
+        Runtime::Process => (
+            of.daemon.state_dir.join(of.pair).join(name),
+            of.daemon.run_dir.join(server),
+        ),
+        Runtime::Systemd => (
+            Path::new(units::STATE).join(&server),
+            Path::new(units::RUN).join(server),
+        ),
     }
 }
 

@@ -15,6 +15,9 @@ use crate::model::server::Family;
 /// The marker's file in a datadir.
 pub const MARKER: &str = ".dualmasterd.json";
 
+/// The file in a datadir that is written to see how its disk does.
+pub const PROBE: &str = ".dualmasterd.probe";
+
 /// What a datadir is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]

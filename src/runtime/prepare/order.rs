@@ -37,8 +37,28 @@ pub struct Order {
     pub binlog_index: PathBuf,
     /// The index of the relay logs.
     pub relay_index: PathBuf,
+    /// What is to be made and shown where a unit of the server's account carries it out.
+    #[serde(default)]
+    pub unit: Option<InUnit>,
     /// What to do.
     pub step: Step,
+}
+
+/// What is different in a unit: the daemon has no right over the servers' files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InUnit {
+    /// Folders that have to be there, with their modes.
+    pub folders: Vec<(PathBuf, u32)>,
+    /// The daemon's group, which may enter the datadir and read the marker in it, and write the one file
+    /// that tells how the disk does.
+    pub group: u32,
+    /// That file.
+    pub probe: PathBuf,
+    /// Where the answer goes; `None`: to standard output.
+    pub answer: Option<PathBuf>,
+    /// Tells the answer to this order from others.
+    pub ticket: String,
 }
 
 /// The programs of a server.
@@ -112,6 +132,15 @@ pub enum Step {
         /// The folder of all such copies; each state of the relay logs gets a folder of its own in it.
         into: PathBuf,
     },
+    /// Start the server, which must not run: folders and datadir are there.
+    Serve {
+        /// Arguments behind `--defaults-file`.
+        arguments: Vec<String>,
+        /// Where its output is appended.
+        log: PathBuf,
+        /// As many files may it open at most; `None`: as the unit says.
+        open_files: Option<u64>,
+    },
     /// Find where a MariaDB applier goes on in its relay logs.
     RelayStart {
         /// `gtid_slave_pos`.
@@ -143,6 +172,7 @@ impl Step {
             Self::Classify { .. } => "classify",
             Self::Forget { .. } => "forget",
             Self::CopyRelay { .. } => "copy_relay",
+            Self::Serve { .. } => "serve",
             Self::RelayStart { .. } => "relay_start",
         }
     }
@@ -219,6 +249,8 @@ pub enum Answer {
         /// What the others change, in words.
         changes: Vec<String>,
     },
+    /// The server may start.
+    MayServe,
     /// The relay logs are copied.
     RelayCopied {
         /// The copies.
@@ -302,6 +334,7 @@ fn kind(error: &PrepareError) -> FailureKind {
         | PrepareError::Version { .. }
         | PrepareError::Name { .. } => FailureKind::Order,
         PrepareError::Lock { .. }
+        | PrepareError::Unit(_)
         | PrepareError::Cut(_)
         | PrepareError::Exclusive(_)
         | PrepareError::Classify(_)
