@@ -7,7 +7,7 @@ SERVER ?= mariadb
 # Each step says its name before, and its seconds after it.
 STEP = tests/setup/step.sh
 
-.PHONY: help demo setup lint lab unit test cut sim mutants bench model fuzz generate deb rpm
+.PHONY: help demo setup lint lab unit test host cut sim mutants bench model fuzz generate deb rpm
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,7 @@ setup: ## install the servers and tools the tests run on
 	@$(STEP) "host tools" tests/setup/host.sh
 	@$(STEP) "MariaDB" tests/setup/mariadb.sh
 	@$(STEP) "MySQL" tests/setup/mysql.sh
+	@$(STEP) "root with systemd" tests/setup/root.sh
 
 lint: ## rustfmt and clippy, no warning allowed
 	@$(STEP) "rustfmt" cargo fmt --all --check
@@ -34,6 +35,11 @@ unit: ## the Rust tests
 	else $(STEP) --last "tests" cargo test; fi
 
 test: setup lint lab unit ## everything, as CI does
+
+host: ## the installed daemon under a real systemd: units, fencing, restarts, a reboot (HOST=units fencing daemon boot)
+	@$(STEP) "host tools" tests/setup/host.sh
+	@$(STEP) "root with systemd" tests/setup/root.sh
+	@$(STEP) --last "host" cargo test --test host -- --test-threads 1 --nocapture $(HOST)
 
 cut: setup ## the daemon killed at every begin record of a set-up, a switchover, a failover, a reader's loss
 	@CUTS=all $(STEP) --last "cuts" cargo test --test pair -- --test-threads 1 --nocapture pair::cuts

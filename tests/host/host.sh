@@ -31,7 +31,8 @@ host_boot() {
     local folder=$1 status
     mkdir -p "$folder"/{upper,work,root}
     echo $$ >"$folder/keeper"
-    trap 'host_end "$folder"' EXIT
+    # shellcheck disable=SC2064
+    trap "host_end $(printf %q "$folder")" EXIT
     trap 'exit 143' TERM INT HUP
     while true; do
         host_boot_once "$folder" && status=0 || status=$?
@@ -57,7 +58,7 @@ host_boot_once() {
             systemd.journald.forward_to_console=0
     ' boot "$folder" "$HOST_ROOT" "$cgroup" </dev/null >>"$folder/console" 2>&1 &
     local status=0
-    wait $! || status=$?
+    { wait $! || status=$?; } 2>/dev/null
     rm -f "$folder/nspawn"
     return $status
 }

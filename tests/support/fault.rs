@@ -38,12 +38,20 @@ fn signal(pid: i32, signal: Signal) {
 
 /// The server that runs with this `my.cnf`, and is not a zombie.
 pub fn server_of(my_cnf: &Path) -> Option<i32> {
+    server_among(my_cnf, |_| true)
+}
+
+/// The same, of the processes that fit.
+pub fn server_among(my_cnf: &Path, fits: impl Fn(i32) -> bool) -> Option<i32> {
     let wanted = format!("--defaults-file={}", my_cnf.display());
     std::fs::read_dir("/proc")
         .ok()?
         .flatten()
         .find_map(|entry| {
             let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+            if !fits(pid) {
+                return None;
+            }
             let line = std::fs::read(entry.path().join("cmdline")).ok()?;
             let mut arguments = line.split(|byte| *byte == 0);
             arguments

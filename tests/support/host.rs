@@ -14,6 +14,7 @@ use tokio::process::Child;
 
 use super::fault;
 use super::folder::Folder;
+use super::machine::Machine;
 use super::notify::Notify;
 use super::settings::{APP_PASSWORD, PAIR, Setup};
 
@@ -35,6 +36,8 @@ pub struct Host {
     /// What the daemon finds in its environment beside the usual.
     pub environment: Vec<(&'static str, OsString)>,
     daemon: Option<Child>,
+    /// The machine with systemd that all of it runs in, where one was booted.
+    pub machine: Option<Machine>,
     // Last: ends whatever the others left.
     folder: Folder,
 }
@@ -66,6 +69,7 @@ impl Host {
             notify,
             environment: Vec::new(),
             daemon: None,
+            machine: None,
             folder,
         }
     }
@@ -96,12 +100,19 @@ impl Host {
 
     /// The control socket.
     pub fn control(&self) -> PathBuf {
-        self.path().join("run/control.sock")
+        match &self.machine {
+            Some(machine) => machine.path("run/dualmasterd/control.sock"),
+            None => self.path().join("run/control.sock"),
+        }
     }
 
     /// A member's own socket.
     pub fn socket(&self, member: &str) -> PathBuf {
-        self.path().join(format!("run/{PAIR}.{member}/mysqld.sock"))
+        let socket = format!("{PAIR}.{member}/mysqld.sock");
+        match &self.machine {
+            Some(machine) => machine.path("run/dualmasterd-mysqld").join(socket),
+            None => self.path().join("run").join(socket),
+        }
     }
 
     /// A member's `my.cnf`.
@@ -117,6 +128,9 @@ impl Drop for Host {
         }
         if std::thread::panicking() {
             complain("daemon.log", &self.log(), 60);
+            if let Some(machine) = &self.machine {
+                complain("journal", &machine.journal(), 120);
+            }
             for member in ["a", "b"] {
                 let path = self.path().join(format!("state/{PAIR}/{member}/error.log"));
                 let text = std::fs::read_to_string(path).unwrap_or_default();

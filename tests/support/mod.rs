@@ -23,6 +23,7 @@ pub mod history;
 pub mod host;
 pub mod journald;
 pub mod load;
+pub mod machine;
 pub mod namespace;
 pub mod notify;
 pub mod outside;

@@ -62,17 +62,6 @@ impl Setup {
     /// The text of `dualmasterd.toml` for a pair below this folder.
     pub fn text(&self, folder: &Path) -> String {
         let dir = folder.display();
-        let family = name(self.family);
-        let mut keys = self.keys.clone();
-        if self.family == Family::Mysql {
-            writeln!(keys, "binary = {:?}", mysqld()).expect("write to a string");
-        }
-        let mut mysqld = self.mysqld.clone();
-        mysqld.push_str("innodb_buffer_pool_size = \"64M\"\n");
-        mysqld.push_str(match self.family {
-            Family::Mariadb => "innodb_log_file_size = \"16M\"\n",
-            Family::Mysql => "innodb_redo_log_capacity = \"32M\"\n",
-        });
         format!(
             r#"[daemon]
 state_dir = "{dir}/state"
@@ -85,7 +74,29 @@ format = "{log}"
 
 {daemon}
 
-[pair.{PAIR}]
+{pair}"#,
+            level = self.level,
+            log = self.log,
+            daemon = self.daemon,
+            pair = self.pair(&dir.to_string()),
+        )
+    }
+
+    /// The tables of the pair; the application's password lies in `dir`.
+    pub fn pair(&self, dir: &str) -> String {
+        let family = name(self.family);
+        let mut keys = self.keys.clone();
+        if self.family == Family::Mysql {
+            writeln!(keys, "binary = {:?}", mysqld()).expect("write to a string");
+        }
+        let mut mysqld = self.mysqld.clone();
+        mysqld.push_str("innodb_buffer_pool_size = \"64M\"\n");
+        mysqld.push_str(match self.family {
+            Family::Mariadb => "innodb_log_file_size = \"16M\"\n",
+            Family::Mysql => "innodb_redo_log_capacity = \"32M\"\n",
+        });
+        format!(
+            r#"[pair.{PAIR}]
 family = "{family}"
 {keys}
 [pair.{PAIR}.member.a]
@@ -112,12 +123,9 @@ changes = 0
 [pair.{PAIR}.mysqld]
 {mysqld}
 {tables}"#,
-            level = self.level,
-            log = self.log,
-            daemon = self.daemon,
             address = self.address,
             endpoint = self.endpoint,
-            tables = self.tables.replace("{dir}", &dir.to_string()),
+            tables = self.tables.replace("{dir}", dir),
         )
     }
 }

@@ -15,7 +15,10 @@ pub const LOOKER: &str = "looker";
 impl Host {
     /// A member's process, looked for in /proc.
     pub fn pid(&self, member: &str) -> Option<i32> {
-        fault::server_of(&self.my_cnf(member))
+        match &self.machine {
+            Some(machine) => machine.server(member),
+            None => fault::server_of(&self.my_cnf(member)),
+        }
     }
 
     /// Waits until a member's process, as it is now, is another one than `old`.
@@ -69,7 +72,7 @@ impl Host {
     }
 
     /// Makes [`LOOKER`] at the writer, and by replication at the reader.
-    pub(super) async fn add_looker(&self) {
+    pub(in crate::support) async fn add_looker(&self) {
         let (writer, _) = self.roles().await;
         self.as_root(&writer, &[&format!("CREATE USER {LOOKER}@localhost")])
             .await;

@@ -1,0 +1,30 @@
+//! The machine itself goes down and comes back.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::trial::{Trial, within};
+use crate::support::Host;
+
+/// A boot, and the recovery of two servers that were killed.
+const BACK: Duration = Duration::from_secs(60);
+
+/// A reboot under load: the same writer, and nothing is lost. An orderly one, twice.
+pub(super) async fn reboot_under_load(host: &mut Host) {
+    for table in ["reboot_first", "reboot_second"] {
+        let trial = Trial::begin(host, table).await;
+        let at = Instant::now();
+        host.machine.as_mut().expect("a machine").reboot().await;
+        trial.served(Instant::now(), BACK).await;
+        within("reboot to first OK", at.elapsed(), BACK);
+        host.until_healthy(BACK).await;
+        let report = host.report().await;
+        assert_eq!(
+            report.writer.as_ref(),
+            Some(&trial.writer),
+            "another writer"
+        );
+        trial.end(host).await;
+    }
+}

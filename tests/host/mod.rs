@@ -1,0 +1,54 @@
+//! Scenarios by theme; those of one theme share a machine.
+
+mod boot;
+mod bus;
+mod daemon;
+#[allow(dead_code, reason = "the trials of pairs need more of it")]
+#[path = "../pair/trial.rs"]
+mod trial;
+mod unit;
+
+use crate::support::{Host, in_namespace};
+
+/// One test per theme.
+macro_rules! themes {
+    ($($theme:ident => $($scenario:path),+;)+) => {
+        $(#[test]
+        fn $theme() {
+            in_namespace(async || {
+                let mut host = Host::booted(unit::setup()).await;
+                $(
+                    let began = tokio::time::Instant::now();
+                    eprintln!("{}", stringify!($scenario));
+                    $scenario(&mut host).await;
+                    eprintln!("{}: {:.1} s", stringify!($scenario), began.elapsed().as_secs_f64());
+                )+
+            });
+        })+
+    };
+}
+
+themes! {
+    units =>
+        unit::installed,
+        unit::limits,
+        unit::only_our_templates,
+        unit::writer_killed,
+        unit::switchover,
+        unit::stopped_by_hand,
+        unit::stopped_by_hand_without_the_daemon;
+    fencing =>
+        bus::writer_frozen,
+        bus::writer_frozen_without_a_fence,
+        bus::writer_killed_while_the_bus_hangs,
+        bus::writer_frozen_while_the_bus_hangs;
+    daemon =>
+        daemon::restarted,
+        daemon::killed,
+        daemon::stopped,
+        daemon::stuck,
+        daemon::reloaded,
+        daemon::badly_configured;
+    boot =>
+        boot::reboot_under_load;
+}

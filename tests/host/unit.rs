@@ -1,0 +1,178 @@
+//! Servers as units: made, limited, replaced, stopped by hand.
+
+use std::time::Duration;
+
+use dualmasterd::model::server::Family;
+use tokio::time::{Instant, sleep};
+
+use super::trial::{NO_HANG, Trial, assert_moved, print_steps, within};
+use crate::support::{Host, Setup, fault};
+
+const LONG: Duration = Duration::from_secs(30);
+
+/// The usual pair, with limits.
+pub(super) fn setup() -> Setup {
+    let mut setup = Setup::new(Family::Mariadb);
+    setup.keys = "memory_max = \"1G\"\nopen_files = 20000\n".into();
+    setup
+}
+
+/// The unit of a member's server.
+pub(super) fn server(member: &str) -> String {
+    format!("dualmasterd-mysqld@t.{member}.service")
+}
+
+/// The daemon runs as itself, with one capability, and its servers as theirs, in units of their own.
+pub(super) async fn installed(host: &mut Host) {
+    let daemon = "dualmasterd.service";
+    assert_eq!(host.property(daemon, "User").await, "dualmasterd");
+    assert_eq!(
+        host.property(daemon, "CapabilityBoundingSet").await,
+        "cap_net_admin"
+    );
+    let exposed = host
+        .run(&[
+            "systemd-analyze",
+            "security",
+            "--no-pager",
+            "--threshold=20",
+            daemon,
+        ])
+        .await;
+    assert_eq!(exposed.code, 0, "{}", exposed.text);
+    for member in ["a", "b"] {
+        let unit = server(member);
+        assert_eq!(host.property(&unit, "ActiveState").await, "active");
+        assert_eq!(host.property(&unit, "User").await, "mysql");
+        assert_eq!(host.property(&unit, "Restart").await, "no");
+        let verified = host
+            .run(&["systemd-analyze", "verify", "--man=no", &unit])
+            .await;
+        assert_eq!((verified.code, verified.text.trim()), (0, ""));
+    }
+    let status = host
+        .must(&["systemctl", "status", "--no-pager", daemon])
+        .await;
+    assert!(status.contains("serving"), "{status}");
+    let listed = host.must(&["dualmasterctl", "list", "--check"]).await;
+    assert!(listed.contains("in sync"), "{listed}");
+    let by_hand = host
+        .must(&["systemctl", "show", "-P", "NRestarts", daemon])
+        .await;
+    assert_eq!(by_hand, "0");
+}
+
+/// What the configuration allows a server.
+pub(super) async fn limits(host: &mut Host) {
+    for member in ["a", "b"] {
+        let memory = host.property(&server(member), "MemoryMax").await;
+        assert_eq!(memory, (1_u64 << 30).to_string());
+        let pid = host.pid(member).expect("it runs");
+        let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).expect("its limits");
+        let files = limits
+            .lines()
+            .find(|line| line.starts_with("Max open files"));
+        let words: Vec<_> = files.expect("a line").split_whitespace().collect();
+        assert_eq!(
+            words.get(3..5),
+            Some(["20000", "20000"].as_slice()),
+            "{limits}"
+        );
+    }
+}
+
+/// polkit lets the daemon's account at its templates, and at nothing else.
+pub(super) async fn only_our_templates(host: &mut Host) {
+    let order = |unit: &str| {
+        let call = format!(
+            "busctl call org.freedesktop.systemd1 /org/freedesktop/systemd1 \
+             org.freedesktop.systemd1.Manager RestartUnit ss {unit} replace"
+        );
+        let shell =
+            format!("setpriv --reuid dualmasterd --regid dualmasterd --clear-groups -- {call}");
+        ["sh".to_owned(), "-c".to_owned(), shell]
+    };
+    for unit in [
+        "mariadb.service",
+        "dbus.service",
+        "dualmasterd-mysqld@t.a.b.service",
+        "dualmasterd.service",
+    ] {
+        let words = order(unit);
+        let ran = host.run(&words.each_ref().map(String::as_str)).await;
+        assert!(
+            ran.code != 0 && ran.text.contains("denied"),
+            "{unit}: {}",
+            ran.text
+        );
+    }
+}
+
+/// SIGKILL of the writer: its reader takes over, and it comes back as reader.
+pub(super) async fn writer_killed(host: &mut Host) {
+    let trial = Trial::begin(host, "unit_killed").await;
+    let pid = trial.writer_pid(host);
+    let at = Instant::now();
+    fault::kill(pid);
+    within(
+        "killed to first OK elsewhere",
+        trial.taken_over(at, LONG).await,
+        NO_HANG,
+    );
+    host.until_restarted(&trial.writer, pid, LONG).await;
+    host.until_healthy(LONG).await;
+    assert_moved(host, &trial).await;
+    trial.end(host).await;
+}
+
+/// A planned exchange.
+pub(super) async fn switchover(host: &mut Host) {
+    let trial = Trial::begin(host, "unit_switchover").await;
+    let at = Instant::now();
+    let operation = host.switchover().await.expect("granted");
+    print_steps(&operation);
+    within(
+        "gap",
+        trial.load.so_far().longest_gap(at, Instant::now()),
+        NO_HANG,
+    );
+    assert_moved(host, &trial).await;
+    trial.end(host).await;
+}
+
+/// `systemctl stop` of the writer's unit: its role moves first, then it is killed; nothing is lost.
+pub(super) async fn stopped_by_hand(host: &mut Host) {
+    let trial = Trial::begin(host, "unit_stopped").await;
+    let pid = trial.writer_pid(host);
+    let at = Instant::now();
+    let unit = server(&trial.writer);
+    host.must(&["systemctl", "stop", &unit]).await;
+    within("stopped", at.elapsed(), LONG);
+    within(
+        "gap",
+        trial.load.so_far().longest_gap(at, Instant::now()),
+        NO_HANG,
+    );
+    assert_moved(host, &trial).await;
+    assert_eq!(host.property(&unit, "Result").await, "success");
+    host.until_restarted(&trial.writer, pid, LONG).await;
+    trial.end(host).await;
+}
+
+/// The same with the daemon away: a crash, which loses nothing.
+pub(super) async fn stopped_by_hand_without_the_daemon(host: &mut Host) {
+    let trial = Trial::begin(host, "unit_stopped_alone").await;
+    let pid = trial.writer_pid(host);
+    host.must(&["systemctl", "stop", "dualmasterd"]).await;
+    let unit = server(&trial.writer);
+    let at = Instant::now();
+    host.must(&["systemctl", "stop", &unit]).await;
+    within("stopped", at.elapsed(), Duration::from_secs(5));
+    // Who starts it by hand chooses no role for it: it does not start.
+    let started = host.run(&["systemctl", "start", &unit]).await;
+    assert_ne!(started.code, 0, "{}", started.text);
+    sleep(Duration::from_millis(300)).await;
+    host.must(&["systemctl", "start", "dualmasterd"]).await;
+    host.until_restarted(&trial.writer, pid, LONG).await;
+    trial.end(host).await;
+}
