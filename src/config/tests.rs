@@ -4,6 +4,7 @@ mod bad_files;
 mod bad_pairs;
 mod bad_settings;
 mod good;
+mod units;
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

@@ -24,6 +24,8 @@ pub(super) struct Of<'a> {
     pub(super) daemon: &'a DaemonSettings,
     /// The pair's own `[mysqld]` settings.
     pub(super) own: &'a BTreeMap<String, String>,
+    /// How its servers are run.
+    pub(super) runtime: Runtime,
     /// An address of the pair lies outside of this host.
     pub(super) is_seen_outside: bool,
 }
@@ -48,7 +50,7 @@ pub(super) fn check(
         claimer.from = said.server_id.is_none().then_some(port);
         check.claims.server_id(server_id, claimer);
     }
-    let runtime = units::runtime(check, of.pair, of.said);
+    let runtime = of.runtime;
     let (home, run_dir) = folders(of, name, runtime);
     let datadir = said.datadir.clone().unwrap_or_else(|| home.join("data"));
     if said.datadir.is_some() {

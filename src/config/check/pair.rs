@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::member::Of;
-use super::{Check, access, endpoint, hooks, member, mysqld};
+use super::{Check, access, endpoint, hooks, member, mysqld, units};
 use crate::config::code::Code;
 use crate::config::file::{Failback, Member, Pair};
 use crate::config::problem::Problem;
@@ -43,6 +43,7 @@ pub(super) fn check(
         durability,
         daemon,
         own: &own,
+        runtime: units::runtime(check, name, said),
         is_seen_outside: is_seen_outside(said),
     };
     let members = members(check, &of);

@@ -151,6 +151,9 @@ fn the_shipped_example_names_every_key() {
     let with_samples = SHIPPED.replace("\n## ", "\n#");
     for key in [
         "prefer",
+        "runtime",
+        "memory_max",
+        "open_files",
         "binary",
         "install_db",
         "user",

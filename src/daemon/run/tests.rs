@@ -32,6 +32,7 @@ fn daemon(settings: Settings) -> (Daemon<'static>, watch::Receiver<Pairs>) {
             state_dir: settings.daemon.state_dir.clone(),
             nft: None,
             addresses: None,
+            systemd: Arc::default(),
             notify: Arc::new(Notify::from_env()),
             statuses: Arc::default(),
             refused: watch::Sender::new(None),

@@ -39,6 +39,7 @@ touch $data/mysql.ibd $data/auto.cnf
         binlog_index: datadir.join("binlog.index"),
         relay_index: datadir.join("relay.index"),
         datadir,
+        unit: None,
         step,
     }
 }
