@@ -126,6 +126,7 @@ impl Server {
             defaults_file: self.path("my.cnf"),
             binlog_index: self.path("data/binlog.index"),
             relay_index: self.path("data/relay.index"),
+            unit: None,
             step,
         };
         carry_out(&order).map_err(|error| Failure::of(&error))

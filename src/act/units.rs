@@ -151,10 +151,24 @@ impl Units {
         ];
         InUnit {
             folders,
-            group: nix::unistd::getegid().as_raw(),
+            group: daemon_group(),
             probe: member.server.datadir.join(PROBE),
             answer,
             ticket: format!("{}-{number}", self.systemd.tickets()),
         }
     }
+}
+
+/// The group whose members see what the daemon has to see: our own, or the one that our unit has where we
+/// are root all the same.
+fn daemon_group() -> u32 {
+    let ours = nix::unistd::getegid().as_raw();
+    if ours != 0 {
+        return ours;
+    }
+    let named = nix::unistd::Group::from_name(names::DAEMON_GROUP);
+    named
+        .ok()
+        .flatten()
+        .map_or(ours, |group| group.gid.as_raw())
 }

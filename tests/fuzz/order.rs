@@ -21,6 +21,7 @@ fn order(step: Step) -> Vec<u8> {
         defaults_file: "/etc/a.cnf".into(),
         binlog_index: "/var/lib/a/binlog.index".into(),
         relay_index: "/var/lib/a/relay.index".into(),
+        unit: None,
         step,
     };
     serde_json::to_vec(&order).unwrap()

@@ -34,7 +34,9 @@ themes! {
         unit::limits,
         unit::only_our_templates,
         unit::writer_killed,
+        unit::writer_terminated_by_hand,
         unit::switchover,
+        unit::reader_restarted_by_hand,
         unit::stopped_by_hand,
         unit::stopped_by_hand_without_the_daemon;
     fencing =>

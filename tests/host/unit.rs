@@ -5,7 +5,7 @@ use std::time::Duration;
 use dualmasterd::model::server::Family;
 use tokio::time::{Instant, sleep};
 
-use super::trial::{NO_HANG, Trial, assert_moved, print_steps, within};
+use super::trial::{NO_HANG, Trial, assert_moved, assert_same_epoch, print_steps, within};
 use crate::support::{Host, Setup, fault};
 
 const LONG: Duration = Duration::from_secs(30);
@@ -122,6 +122,38 @@ pub(super) async fn writer_killed(host: &mut Host) {
     host.until_restarted(&trial.writer, pid, LONG).await;
     host.until_healthy(LONG).await;
     assert_moved(host, &trial).await;
+    trial.end(host).await;
+}
+
+/// SIGTERM behind our back: MariaDB commits what waits and cuts the clients off. Whatever follows, nothing
+/// acknowledged is lost.
+pub(super) async fn writer_terminated_by_hand(host: &mut Host) {
+    let trial = Trial::begin(host, "unit_terminated").await;
+    let pid = trial.writer_pid(host);
+    let at = Instant::now();
+    host.must(&[
+        "systemctl",
+        "kill",
+        "--signal=TERM",
+        "--kill-who=main",
+        &server(&trial.writer),
+    ])
+    .await;
+    host.until_restarted(&trial.writer, pid, LONG).await;
+    let served = trial.served(at + Duration::from_millis(500), LONG).await;
+    within("terminated to first OK", served, LONG);
+    trial.end(host).await;
+}
+
+/// `systemctl restart` of the reader: it is the daemon that starts it again.
+pub(super) async fn reader_restarted_by_hand(host: &mut Host) {
+    let trial = Trial::begin(host, "unit_restarted").await;
+    let pid = host.pid(&trial.reader).expect("the reader runs");
+    host.run(&["systemctl", "restart", &server(&trial.reader)])
+        .await;
+    host.until_restarted(&trial.reader, pid, LONG).await;
+    host.until_healthy(LONG).await;
+    assert_same_epoch(host, &trial).await;
     trial.end(host).await;
 }
 

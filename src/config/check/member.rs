@@ -53,6 +53,9 @@ pub(super) fn check(
     let runtime = of.runtime;
     let (home, run_dir) = folders(of, name, runtime);
     let datadir = said.datadir.clone().unwrap_or_else(|| home.join("data"));
+    if runtime == Runtime::Systemd && said.datadir.is_none() {
+        units::nothing_left_behind(check, of.pair, name, &of.daemon.state_dir);
+    }
     if said.datadir.is_some() {
         paths::folder_to_be(check, &at("datadir"), &datadir);
     }

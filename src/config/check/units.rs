@@ -1,5 +1,7 @@
 //! Servers as units of systemd: whether that can be, and what their unit files fix.
 
+use std::path::Path;
+
 use nix::unistd::User;
 
 use super::Check;
@@ -38,6 +40,29 @@ pub(super) fn runtime(check: &mut Check<'_>, pair: &str, said: &Pair) -> Runtime
     let expected = "expected a host with systemd and our units";
     check.report(Problem::new(Code::NoSystemd, place, what, expected).help(help));
     runtime
+}
+
+/// A server that was a process of ours has its data elsewhere: an empty one is not made in its place.
+pub(super) fn nothing_left_behind(check: &mut Check<'_>, pair: &str, name: &str, state: &Path) {
+    let data = state.join(pair).join(name).join("data");
+    if !data.is_dir() {
+        return;
+    }
+    let at = ["pair", pair, "member", name];
+    let what = format!(
+        "`{}` holds data of this member from `runtime = \"process\"`",
+        data.display()
+    );
+    let problem = Problem::new(
+        Code::FixedByUnit,
+        check.key(&at),
+        what,
+        "expected `datadir`, or that folder at its new place",
+    );
+    check.report(problem.help(format!(
+        "stop the server, then move it to {STATE}/{pair}.{name}/data, owned by {USER}; or say \
+         `runtime = \"process\"`"
+    )));
 }
 
 /// The account of the units, which nothing in our files can change.

@@ -90,3 +90,19 @@ fn limits_are_a_members_own_or_its_pairs() {
         assert_eq!(found, [Code::BadValue], "{wrong}");
     }
 }
+
+#[test]
+fn data_of_a_process_is_not_left_behind() {
+    let etc = Etc::new(MINIMAL);
+    let state = etc.0.path().join("state");
+    std::fs::create_dir_all(state.join("orders/db1/data")).expect("a folder");
+    etc.write(
+        "conf.d/00-machine.toml",
+        format!("[daemon]\nstate_dir = {state:?}\n"),
+    );
+    let sources = Sources {
+        systemd: SystemdSeen::Ready,
+        ..etc.sources()
+    };
+    assert_eq!(codes(load(&sources)), [Code::FixedByUnit]);
+}

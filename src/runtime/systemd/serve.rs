@@ -23,7 +23,7 @@ const NO_ORDER: u8 = 78;
 enum ServeError {
     /// The order cannot be read, or is another's.
     #[error(transparent)]
-    Order(#[from] PrepareError),
+    Order(Box<PrepareError>),
     /// The order is for something else.
     #[error("the order {path} is none to serve")]
     OtherStep {
@@ -68,7 +68,7 @@ pub fn run(name: &str) -> ExitCode {
 }
 
 fn serve(name: &str, path: &Path) -> Result<std::convert::Infallible, ServeError> {
-    let order = prepare::read(name, path)?;
+    let order = prepare::read(name, path).map_err(|error| ServeError::Order(error.into()))?;
     let Step::Serve {
         arguments,
         log,
