@@ -42,10 +42,13 @@ fn failed(error: &dyn std::error::Error) -> ActionError {
 }
 
 impl Units {
+    /// The units of a member. An order that a daemon before us left is none of ours.
     pub(super) fn new(systemd: Arc<Systemd>, member: &MemberSettings) -> Self {
+        let server = member.server_name();
+        order::take_back(&names::order_file(&server));
         Self {
             systemd,
-            server: member.server_name(),
+            server,
             member: member.clone(),
         }
     }

@@ -6,6 +6,7 @@ use tokio::time::Instant;
 
 use super::trial::{Trial, within};
 use crate::support::Host;
+use crate::support::machine::Machine;
 
 /// A boot, and the recovery of two servers that were killed.
 const BACK: Duration = Duration::from_secs(60);
@@ -13,18 +14,27 @@ const BACK: Duration = Duration::from_secs(60);
 /// A reboot under load: the same writer, and nothing is lost. An orderly one, twice.
 pub(super) async fn reboot_under_load(host: &mut Host) {
     for table in ["reboot_first", "reboot_second"] {
-        let trial = Trial::begin(host, table).await;
-        let at = Instant::now();
-        host.machine.as_mut().expect("a machine").reboot().await;
-        trial.served(Instant::now(), BACK).await;
-        within("reboot to first OK", at.elapsed(), BACK);
-        host.until_healthy(BACK).await;
-        let report = host.report().await;
-        assert_eq!(
-            report.writer.as_ref(),
-            Some(&trial.writer),
-            "another writer"
-        );
-        trial.end(host).await;
+        goes_down(host, table, async |machine| machine.reboot().await).await;
     }
+}
+
+/// Everything dies at one moment, the daemon and its register too.
+pub(super) async fn cut_under_load(host: &mut Host) {
+    goes_down(host, "cut", async |machine| machine.cut().await).await;
+}
+
+async fn goes_down(host: &mut Host, table: &str, down: impl AsyncFnOnce(&mut Machine)) {
+    let trial = Trial::begin(host, table).await;
+    let at = Instant::now();
+    down(host.machine.as_mut().expect("a machine")).await;
+    trial.served(Instant::now(), BACK).await;
+    within("down to first OK", at.elapsed(), BACK);
+    host.until_healthy(BACK).await;
+    let report = host.report().await;
+    assert_eq!(
+        report.writer.as_ref(),
+        Some(&trial.writer),
+        "another writer"
+    );
+    trial.end(host).await;
 }

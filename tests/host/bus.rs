@@ -58,6 +58,22 @@ pub(super) async fn writer_frozen_while_the_bus_hangs(host: &mut Host) {
     trial.end(host).await;
 }
 
+/// The bus was started anew: what was connected to it connects again.
+pub(super) async fn writer_killed_after_a_restart_of_the_bus(host: &mut Host) {
+    host.must(&["systemctl", "restart", "dbus.service"]).await;
+    let trial = Trial::begin(host, "bus_restarted").await;
+    let pid = trial.writer_pid(host);
+    let at = Instant::now();
+    fault::kill(pid);
+    within(
+        "killed to first OK elsewhere",
+        trial.taken_over(at, LONG).await,
+        NO_HANG,
+    );
+    host.until_restarted(&trial.writer, pid, LONG).await;
+    trial.end(host).await;
+}
+
 async fn frozen(host: &mut Host, table: &str, limit: Duration) {
     let trial = Trial::begin(host, table).await;
     let pid = trial.writer_pid(host);

@@ -47,6 +47,7 @@ host_boot_once() {
     local folder=$1 cgroup
     cgroup=$(host_cgroup "$folder")
     mkdir -p "$cgroup"
+    echo "$(date +%T.%N) on" >>"$folder/console"
     # shellcheck disable=SC2016
     unshare --mount --propagation private bash -c '
         echo $$ >"$3/cgroup.procs"
@@ -60,6 +61,7 @@ host_boot_once() {
     local status=0
     { wait $! || status=$?; } 2>/dev/null
     rm -f "$folder/nspawn"
+    echo "$(date +%T.%N) off, status $status" >>"$folder/console"
     return $status
 }
 
@@ -100,13 +102,9 @@ host_copy() {
 host_end() {
     local folder=$1 pid cgroup
     cgroup=$(host_cgroup "$folder")
-    if pid=$(cat "$folder/nspawn" 2>/dev/null); then
-        kill -KILL "$pid" 2>/dev/null || true
-        for _ in $(seq 100); do
-            [ -e "/proc/$pid" ] || break
-            sleep 0.05
-        done
-    fi
+    # With its PID 1 the kernel ends every process of it. nspawn alone would leave them behind for a while.
+    if pid=$(host_leader "$folder"); then host_kill "$pid"; fi
+    if pid=$(cat "$folder/nspawn" 2>/dev/null); then host_kill "$pid"; fi
     rm -f "$folder/nspawn"
     if pid=$(cat "$folder/keeper" 2>/dev/null) && [ "$pid" != $$ ]; then
         kill -TERM "$pid" 2>/dev/null || true
@@ -116,6 +114,17 @@ host_end() {
         find "$cgroup" -depth -type d -exec rmdir {} + 2>/dev/null || true
         sleep 0.05
     done
+}
+
+# Kills a process and waits until it is gone, which it is once all of its namespace are.
+host_kill() {
+    kill -KILL "$1" 2>/dev/null || true
+    for _ in $(seq 200); do
+        [ -e "/proc/$1" ] || return 0
+        sleep 0.05
+    done
+    echo "host.sh: process $1 does not end" >&2
+    return 1
 }
 
 if [ "${BASH_SOURCE[0]}" = "$0" ]; then

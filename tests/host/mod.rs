@@ -43,7 +43,8 @@ themes! {
         bus::writer_frozen,
         bus::writer_frozen_without_a_fence,
         bus::writer_killed_while_the_bus_hangs,
-        bus::writer_frozen_while_the_bus_hangs;
+        bus::writer_frozen_while_the_bus_hangs,
+        bus::writer_killed_after_a_restart_of_the_bus;
     daemon =>
         daemon::restarted,
         daemon::killed,
@@ -52,5 +53,6 @@ themes! {
         daemon::reloaded,
         daemon::badly_configured;
     boot =>
-        boot::reboot_under_load;
+        boot::reboot_under_load,
+        boot::cut_under_load;
 }

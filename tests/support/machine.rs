@@ -45,6 +45,15 @@ fn script(name: &str) -> PathBuf {
         .join(name)
 }
 
+fn power_on(folder: &Path) -> Child {
+    let boot = std::process::Command::new(script("host.sh"))
+        .arg("boot")
+        .arg(folder)
+        .stdin(Stdio::null())
+        .spawn();
+    boot.expect("run host.sh")
+}
+
 impl Host {
     /// A machine with this setup, booted, whose pair is in sync. The calling thread is in its network.
     pub async fn booted(setup: Setup) -> Self {
@@ -126,19 +135,21 @@ impl Machine {
             .status()
             .await;
         assert!(installed.expect("run install.sh").success(), "install.sh");
-        let nspawn = std::process::Command::new(script("host.sh"))
-            .arg("boot")
-            .arg(&folder)
-            .stdin(Stdio::null())
-            .spawn()
-            .expect("run host.sh");
         let mut machine = Self {
+            nspawn: power_on(&folder),
             folder,
             leader: 0,
-            nspawn,
         };
         machine.enter().await;
         machine
+    }
+
+    /// Ends everything in it at once, and boots it again.
+    pub async fn cut(&mut self) {
+        self.script("end", &[]).await;
+        let _ = self.nspawn.wait();
+        self.nspawn = power_on(&self.folder);
+        self.enter().await;
     }
 
     /// Waits until it is up, and takes the calling thread into its network.
