@@ -43,7 +43,7 @@ fn of_verb(command: &Command, section: &str, above: &[&str], pages: &mut Vec<Pag
     let text = String::from_utf8(page).expect("text");
     let text = title(&name, section) + &text;
     pages.push((format!("{name}.{section}"), text));
-    for verb in command.get_subcommands() {
+    for verb in command.get_subcommands().filter(|verb| !verb.is_hide_set()) {
         of_verb(verb, section, &names, pages);
     }
 }
