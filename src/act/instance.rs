@@ -26,8 +26,8 @@ use crate::model::action::{ActionError, Brought, Removed};
 use crate::model::causes::chain;
 use crate::model::gtid::GtidSet;
 use crate::model::incarnation::Incarnation;
-use crate::model::server::Family;
 use crate::model::process::Ended;
+use crate::model::server::Family;
 use crate::runtime::adopt;
 use crate::runtime::prepare::{
     self, Answer, Binaries, FailureKind, Log, Marker, Order, Reply, Step as PrepareStep,
