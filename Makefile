@@ -36,10 +36,11 @@ unit: ## the Rust tests
 
 test: setup lint lab unit ## everything, as CI does
 
-host: ## the installed daemon under a real systemd: units, fencing, restarts, a reboot (HOST=units fencing daemon boot)
+host: ## the installed daemon under a real systemd: units, fencing, restarts, a reboot (HOST=units fencing daemon boot, SERVER)
 	@$(STEP) "host tools" tests/setup/host.sh
 	@$(STEP) "root with systemd" tests/setup/root.sh
-	@$(STEP) --last "host" cargo test --test host -- --test-threads 1 --nocapture $(HOST)
+	@if [ $(SERVER) = mysql ]; then $(STEP) "MySQL" tests/setup/mysql.sh; fi
+	@SERVER=$(SERVER) $(STEP) --last "host" cargo test --test host -- --test-threads 1 --nocapture $(HOST)
 
 cut: setup ## the daemon killed at every begin record of a set-up, a switchover, a failover, a reader's loss
 	@CUTS=all $(STEP) --last "cuts" cargo test --test pair -- --test-threads 1 --nocapture pair::cuts

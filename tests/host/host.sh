@@ -2,8 +2,9 @@
 # A host with a real systemd: the root of tests/setup/root.sh under a layer of its own, booted by
 # systemd-nspawn in namespaces of its own. What it changes stays in FOLDER and outlives its reboots.
 #
-#   host.sh boot FOLDER             boots it, and stays until it is powered off or this process is ended;
-#                                   `systemctl reboot` in it boots it again
+#   host.sh boot FOLDER [SEEN...]   boots it, and stays until it is powered off or this process is ended;
+#                                   `systemctl reboot` in it boots it again. Each SEEN, as FROM:TO, is a
+#                                   folder out here that is seen in it, read-only.
 #   host.sh wait FOLDER SECONDS     until its units are started; prints the pid of its PID 1 out here
 #   host.sh run FOLDER COMMAND...   runs a command in it
 #   host.sh copy FOLDER FILE PATH   puts a file there, before it is booted or while it runs
@@ -29,13 +30,14 @@ host_leader() {
 
 host_boot() {
     local folder=$1 status
+    shift
     mkdir -p "$folder"/{upper,work,root}
     echo $$ >"$folder/keeper"
     # shellcheck disable=SC2064
     trap "host_end $(printf %q "$folder")" EXIT
     trap 'exit 143' TERM INT HUP
     while true; do
-        host_boot_once "$folder" && status=0 || status=$?
+        host_boot_once "$folder" "$@" && status=0 || status=$?
         # 133: it asked to be booted again.
         [ $status = 133 ] || return $status
         echo "reboot" >>"$folder/console"
@@ -46,6 +48,7 @@ host_boot() {
 host_boot_once() {
     local folder=$1 cgroup
     cgroup=$(host_cgroup "$folder")
+    shift
     mkdir -p "$cgroup"
     echo "$(date +%T.%N) on" >>"$folder/console"
     # shellcheck disable=SC2016
@@ -56,8 +59,8 @@ host_boot_once() {
         exec setpriv --pdeathsig KILL systemd-nspawn --quiet --directory "$1/root" --boot \
             --register=no --keep-unit --private-network --machine "dm-$(basename "$1")" \
             --kill-signal SIGRTMIN+4 --link-journal=no --resolv-conf=off --timezone=off --console=pipe \
-            systemd.journald.forward_to_console=0
-    ' boot "$folder" "$HOST_ROOT" "$cgroup" </dev/null >>"$folder/console" 2>&1 &
+            "${@:4}" systemd.journald.forward_to_console=0
+    ' boot "$folder" "$HOST_ROOT" "$cgroup" "${@/#/--bind-ro=}" </dev/null >>"$folder/console" 2>&1 &
     local status=0
     { wait $! || status=$?; } 2>/dev/null
     rm -f "$folder/nspawn"

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use dualmasterd::model::server::Family;
 use tokio::time::{Instant, sleep};
 
 use super::trial::{NO_HANG, Trial, assert_moved, assert_same_epoch, print_steps, within};
+use crate::support::settings::family_of_environment;
 use crate::support::{Host, Setup, fault};
 
 const LONG: Duration = Duration::from_secs(30);
 
 /// The usual pair, with limits.
 pub(super) fn setup() -> Setup {
-    let mut setup = Setup::new(Family::Mariadb);
+    let mut setup = Setup::new(family_of_environment());
     setup.keys = "memory_max = \"1G\"\nopen_files = 20000\n".into();
     setup
 }

@@ -1,17 +1,19 @@
 //! A machine with a real systemd, made and booted by `tests/host`, with dualmasterd installed in it.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
 
+use dualmasterd::model::server::Family;
 use nix::sched::{CloneFlags, setns};
 use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::fault;
 use super::host::{Host, binary};
-use super::settings::{APP_PASSWORD, PAIR, Setup};
+use super::settings::{APP_PASSWORD, PAIR, Setup, mysqld};
 
 /// How long a boot may take.
 const BOOT: Duration = Duration::from_secs(60);
@@ -19,6 +21,10 @@ const BOOT: Duration = Duration::from_secs(60);
 const MADE: Duration = Duration::from_secs(90);
 /// How long a command in it may take.
 const COMMAND: Duration = Duration::from_secs(120);
+/// Where MySQL's root is seen in it.
+const MYSQL_ROOT: &str = "/opt/mysql";
+/// What starts its server.
+const MYSQLD: &str = "/usr/local/sbin/mysqld";
 /// The secret comes as a credential of the unit.
 const DROP_IN: &str = "[Service]\nLoadCredential=app.cnf:/etc/dualmasterd/app.cnf\n";
 
@@ -28,6 +34,7 @@ pub struct Machine {
     /// Its PID 1, as it is called out here.
     leader: i32,
     nspawn: Child,
+    seen: Vec<String>,
 }
 
 /// What a command in it said.
@@ -45,10 +52,24 @@ fn script(name: &str) -> PathBuf {
         .join(name)
 }
 
-fn power_on(folder: &Path) -> Child {
+/// MySQL is unpacked out here: its root is seen in the machine, and started there by a wrapper of its own.
+/// Where the cache lies would be hidden from the units, by PrivateTmp= or ProtectHome=.
+fn bring_mysql(folder: &Path) -> String {
+    let here = mysqld().ancestors().nth(2).expect("a folder").join("root");
+    let here = here.display().to_string();
+    let wrapper = std::fs::read_to_string(mysqld()).expect("the wrapper");
+    let at = folder.join("upper").join(MYSQLD.trim_start_matches('/'));
+    write(&at, &wrapper.replace(&here, MYSQL_ROOT));
+    std::fs::set_permissions(&at, Permissions::from_mode(0o755)).expect("chmod");
+    format!("{here}:{MYSQL_ROOT}")
+}
+
+/// `seen`: folders out here that are seen in it, read-only, as `FROM:TO`.
+fn power_on(folder: &Path, seen: &[String]) -> Child {
     let boot = std::process::Command::new(script("host.sh"))
         .arg("boot")
         .arg(folder)
+        .args(seen)
         .stdin(Stdio::null())
         .spawn();
     boot.expect("run host.sh")
@@ -70,7 +91,11 @@ impl Host {
             &etc.join("systemd/system/dualmasterd.service.d/secret.conf"),
             DROP_IN,
         );
-        host.machine = Some(Machine::boot(folder).await);
+        let seen = match host.setup.family {
+            Family::Mysql => vec![bring_mysql(&folder)],
+            Family::Mariadb => Vec::new(),
+        };
+        host.machine = Some(Machine::boot(folder, seen).await);
         host.until_healthy(MADE).await;
         host.add_looker().await;
         host
@@ -117,7 +142,11 @@ impl Host {
 /// The configuration in the machine.
 pub fn text(setup: &Setup) -> String {
     let log = format!("[log]\nlevel = \"{}\"\n\n", setup.level);
-    log + &setup.pair("$CREDENTIALS_DIRECTORY")
+    let pair = setup.pair("$CREDENTIALS_DIRECTORY");
+    log + &match setup.family {
+        Family::Mysql => pair.replace(&mysqld().display().to_string(), MYSQLD),
+        Family::Mariadb => pair,
+    }
 }
 
 fn write(path: &Path, text: &str) {
@@ -127,7 +156,7 @@ fn write(path: &Path, text: &str) {
 
 impl Machine {
     /// Installs what was built, and boots.
-    async fn boot(folder: PathBuf) -> Self {
+    async fn boot(folder: PathBuf, seen: Vec<String>) -> Self {
         let binaries = binary("dualmasterd");
         let installed = Command::new(script("install.sh"))
             .arg(&folder)
@@ -136,8 +165,9 @@ impl Machine {
             .await;
         assert!(installed.expect("run install.sh").success(), "install.sh");
         let mut machine = Self {
-            nspawn: power_on(&folder),
+            nspawn: power_on(&folder, &seen),
             folder,
+            seen,
             leader: 0,
         };
         machine.enter().await;
@@ -148,7 +178,7 @@ impl Machine {
     pub async fn cut(&mut self) {
         self.script("end", &[]).await;
         let _ = self.nspawn.wait();
-        self.nspawn = power_on(&self.folder);
+        self.nspawn = power_on(&self.folder, &self.seen);
         self.enter().await;
     }
 
