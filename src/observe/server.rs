@@ -25,6 +25,9 @@ const ATTENTIVE: Duration = Duration::from_millis(10);
 /// Time between looks while writes are stopped: each may be the one that lets them go on.
 const URGENT: Duration = Duration::from_millis(1);
 
+/// Time between looks that fail, whatever is waited for: the next one is not likely to do better.
+const FAILING: Duration = Duration::from_millis(50);
+
 /// A statement of a look must be answered by then. Longer than the 1.1 s for which MySQL answers
 /// nobody who reads its variables while a source side is switched off.
 const LIMIT: Duration = Duration::from_millis(1_500);
@@ -40,10 +43,11 @@ pub struct Steering {
 
 impl Steering {
     /// Waits until the next look is due.
-    async fn rest(&mut self, now: Timestamp) {
+    async fn rest(&mut self, now: Timestamp, failed: bool) {
         let pace = *self.pace.borrow_and_update();
         let interval = match pace {
             Pace::Rest => now.until_tick(INTERVAL),
+            Pace::Attentive | Pace::Urgent if failed => FAILING,
             Pace::Attentive => ATTENTIVE,
             Pace::Urgent => URGENT,
         };
@@ -86,7 +90,7 @@ impl Looking {
                 ended = Observer::life_ends(&mut ends, &life) => return ended,
                 seen = self.look(&life) => seen,
             };
-            let side = self.observer.side;
+            let (side, failed) = (self.observer.side, seen.is_err());
             let seen = match seen {
                 Ok(fact) => Seen::Look(side, Box::new(Ok(fact))),
                 Err(error) => {
@@ -98,7 +102,7 @@ impl Looking {
             tokio::select! {
                 biased;
                 ended = Observer::life_ends(&mut ends, &life) => return ended,
-                () = self.steering.rest((self.observer.now)()) => {}
+                () = self.steering.rest((self.observer.now)(), failed) => {}
             }
         }
     }
