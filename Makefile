@@ -7,7 +7,7 @@ SERVER ?= mariadb
 # Each step says its name before, and its seconds after it.
 STEP = tests/setup/step.sh
 
-.PHONY: help demo setup lint lab unit test host cut sim mutants bench model fuzz generate deb rpm
+.PHONY: help demo setup lint lab unit test host cut sim mutants bench model fuzz generate deb rpm packages
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,7 +62,16 @@ deb: ## the package for Debian and its like, read by lintian: target/debian/*.de
 rpm: ## the package for Fedora, Red Hat and their like: target/generate-rpm/*.rpm
 	@$(STEP) "packaging tools" tests/setup/packaging.sh
 	@$(STEP) "build" cargo build --quiet --locked --release
-	@$(STEP) --last "rpm" cargo generate-rpm
+	@$(STEP) --last "rpm" cargo generate-rpm --output target/generate-rpm/
+
+# The newest file of a kind.
+NEWEST = $$(ls -t $(1) | head -n 1)
+packages: deb rpm ## both packages tried: in a booted host from the installation to the purge, in a root with rpm
+	@$(STEP) "root with systemd" tests/setup/root.sh
+	@$(STEP) "the same tree as a lower version" cargo deb --quiet --no-build --deb-version 0.0.9-1 \
+		--output target/debian/previous/
+	@$(STEP) --last "packages" tests/packages/run.sh $(call NEWEST,target/debian/previous/*.deb) \
+		$(call NEWEST,target/debian/*.deb) $(call NEWEST,target/generate-rpm/*.rpm)
 
 generate: ## write what is shipped and made from the code: catalog, man pages, completions, schema
 	@UPDATE=1 $(STEP) --last "generate" cargo test --quiet --test shipped
