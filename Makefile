@@ -56,7 +56,7 @@ bench: setup ## how fast a pair is (BENCH=failover freeze switchover reader read
 
 deb: ## the package for Debian and its like, read by lintian: target/debian/*.deb
 	@$(STEP) "packaging tools" tests/setup/packaging.sh
-	@$(STEP) "deb" cargo deb --quiet --locked --output target/debian/
+	@CARGO_TERM_QUIET=true $(STEP) "deb" cargo deb --quiet --locked --output target/debian/
 	@$(STEP) --last "lintian" lintian --allow-root --fail-on error,warning $$(ls -t target/debian/*.deb | head -n 1)
 
 rpm: ## the package for Fedora, Red Hat and their like: target/generate-rpm/*.rpm
@@ -68,7 +68,7 @@ rpm: ## the package for Fedora, Red Hat and their like: target/generate-rpm/*.rp
 NEWEST = $$(ls -t $(1) | head -n 1)
 packages: deb rpm ## both packages tried: in a booted host from the installation to the purge, in a root with rpm
 	@$(STEP) "root with systemd" tests/setup/root.sh
-	@$(STEP) "the same tree as a lower version" cargo deb --quiet --no-build --deb-version 0.0.9-1 \
+	@CARGO_TERM_QUIET=true $(STEP) "the same tree as a lower version" cargo deb --quiet --no-build --deb-version 0.0.9-1 \
 		--output target/debian/previous/
 	@$(STEP) --last "packages" tests/packages/run.sh $(call NEWEST,target/debian/previous/*.deb) \
 		$(call NEWEST,target/debian/*.deb) $(call NEWEST,target/generate-rpm/*.rpm)
