@@ -2,17 +2,16 @@
 //!
 //! The daemon itself never touches a datadir: `dualmasterd prepare` does, as the server's user.
 
+mod child;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt;
 use tokio::net::UnixStream;
-use tokio::process::Command;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
@@ -32,9 +31,7 @@ use crate::runtime::adopt;
 use crate::runtime::prepare::{
     self, Answer, Binaries, FailureKind, Log, Marker, Order, Reply, Step as PrepareStep,
 };
-use crate::runtime::process::{
-    self, Identity, ServerCommand, Signal, SignalError, Spawned, defaults_argument,
-};
+use crate::runtime::process::{self, Signal, SignalError, Spawned, defaults_argument};
 use crate::runtime::systemd::bus::Systemd;
 
 /// Longest run of `prepare`: a MySQL initialisation on a slow disk, or a walk through many gigabytes.
@@ -281,31 +278,6 @@ impl InstanceHands {
         }
     }
 
-    async fn start_process(&self) -> Result<Begun, ActionError> {
-        let member = &self.member;
-        let server = &member.server;
-        self.own_folder(&member.run_dir, 0o755).await?;
-        let command = ServerCommand {
-            program: member.binary.clone(),
-            args: self.arguments(),
-            env: Vec::new(),
-            datadir: server.datadir.clone(),
-            log: server.log.clone(),
-            identity: self.identity(),
-        };
-        let started = self.started.clone();
-        let (cnf, copy) = (member.cnf.clone(), member.started_cnf());
-        let spawn = move || {
-            keep_copy(&cnf, &copy);
-            let spawned = process::spawn(&command).map_err(io::Error::other)?;
-            let (life, ended) = (spawned.life.clone(), spawned.ended.clone());
-            // Told from here: also where nobody waits any more for a start that a disk held up.
-            let _ = started.send(spawned);
-            Ok((life, ended))
-        };
-        on_disk("start", &member.binary, spawn).await
-    }
-
     async fn start_unit(&self, units: &Units) -> Result<Begun, ActionError> {
         let member = &self.member;
         let (cnf, copy) = (member.cnf.clone(), member.started_cnf());
@@ -332,16 +304,6 @@ impl InstanceHands {
             .into_iter()
             .chain(promised)
             .collect()
-    }
-
-    /// Whom the server runs as, where we may choose.
-    fn identity(&self) -> Option<Identity> {
-        let account = &self.member.account;
-        nix::unistd::geteuid().is_root().then(|| Identity {
-            uid: account.uid,
-            gid: account.gid,
-            groups: Vec::new(),
-        })
     }
 
     /// SIGKILL to this life alone: by ourselves, else by its unit.
@@ -385,70 +347,6 @@ impl InstanceHands {
             unit: None,
             step,
         }
-    }
-
-    /// By a child that runs as the server's user.
-    async fn prepare_here(&self, order: Order) -> Result<Reply, ActionError> {
-        let member = &self.member;
-        self.own_folder(&member.home, 0o750).await?;
-        // One file for each kind of order: two may be under way.
-        let file = member
-            .home
-            .join(format!("order.{}.json", order.step.name()));
-        let text =
-            serde_json::to_vec(&order).map_err(|error| ActionError::Failed(error.to_string()))?;
-        let (to, owner) = (file.clone(), self.owner());
-        on_disk("write", &file, move || {
-            files::write(&to, &text, 0o600, Some(owner))
-        })
-        .await?;
-        self.run_prepare(&order.name, &file).await
-    }
-
-    async fn run_prepare(&self, name: &str, order: &Path) -> Result<Reply, ActionError> {
-        // Through /proc, because the server's user may not enter the folder that our binary lies in.
-        let mut command = Command::new("/proc/self/exe");
-        command.arg("prepare").arg(name).arg("--order").arg(order);
-        command
-            .env_clear()
-            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        command.current_dir("/").kill_on_drop(true);
-        if nix::unistd::geteuid().is_root() {
-            command
-                .uid(self.member.account.uid)
-                .gid(self.member.account.gid);
-        }
-        let attempt = async {
-            let mut child = command.spawn()?;
-            let mut said = String::new();
-            let mut complaint = String::new();
-            if let (Some(out), Some(err)) = (child.stdout.as_mut(), child.stderr.as_mut()) {
-                let (mut out, mut err) = (out.take(1 << 22), err.take(1 << 14));
-                tokio::try_join!(
-                    out.read_to_string(&mut said),
-                    err.read_to_string(&mut complaint)
-                )?;
-            }
-            child.wait().await?;
-            Ok::<_, io::Error>((said, complaint))
-        };
-        let (said, complaint) = timeout(PREPARE_WITHIN, attempt)
-            .await
-            .map_err(|_| {
-                ActionError::Failed(format!(
-                    "prepare {name} was not done after {PREPARE_WITHIN:?}"
-                ))
-            })?
-            .map_err(|error| ActionError::Failed(format!("cannot run prepare {name}: {error}")))?;
-        serde_json::from_str(said.trim()).map_err(|error| {
-            ActionError::Failed(format!(
-                "prepare {name} answered oddly ({error}): {said}{complaint}"
-            ))
-        })
     }
 }
 
