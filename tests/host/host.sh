@@ -16,9 +16,14 @@ set -euo pipefail
 HOST_REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 HOST_ROOT=${DUALMASTERD_CACHE:-$HOST_REPO/.cache}/host/root
 
-# The cgroup of a host: a branch of its own, so that several hosts do not meet.
+# A name of its own for each folder, so that several hosts do not meet.
+host_name() {
+    echo "dm-$(printf %s "$(realpath -m "$1")" | cksum | cut -d ' ' -f 1)"
+}
+
+# The cgroup of a host: a branch of its own.
 host_cgroup() {
-    echo "/sys/fs/cgroup/systemd/dualmasterd-host-$(basename "$1")"
+    echo "/sys/fs/cgroup/systemd/dualmasterd-host-$(host_name "$1")"
 }
 
 # What a running host is known by, out here: the pid of its PID 1.
@@ -57,10 +62,10 @@ host_boot_once() {
         echo $$ >"$1/nspawn"
         mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/root"
         exec setpriv --pdeathsig KILL systemd-nspawn --quiet --directory "$1/root" --boot \
-            --register=no --keep-unit --private-network --machine "dm-$(basename "$1")" \
+            --register=no --keep-unit --private-network --machine "$4" \
             --kill-signal SIGRTMIN+4 --link-journal=no --resolv-conf=off --timezone=off --console=pipe \
-            "${@:4}" systemd.journald.forward_to_console=0
-    ' boot "$folder" "$HOST_ROOT" "$cgroup" "${@/#/--bind-ro=}" </dev/null >>"$folder/console" 2>&1 &
+            "${@:5}" systemd.journald.forward_to_console=0
+    ' boot "$folder" "$HOST_ROOT" "$cgroup" "$(host_name "$folder")" "${@/#/--bind-ro=}" </dev/null >>"$folder/console" 2>&1 &
     local status=0
     { wait $! || status=$?; } 2>/dev/null
     rm -f "$folder/nspawn"
@@ -106,8 +111,8 @@ host_end() {
     local folder=$1 pid cgroup
     cgroup=$(host_cgroup "$folder")
     # With its PID 1 the kernel ends every process of it. nspawn alone would leave them behind for a while.
-    if pid=$(host_leader "$folder"); then host_kill "$pid"; fi
-    if pid=$(cat "$folder/nspawn" 2>/dev/null); then host_kill "$pid"; fi
+    if pid=$(host_leader "$folder"); then host_kill "$pid" || true; fi
+    if pid=$(cat "$folder/nspawn" 2>/dev/null); then host_kill "$pid" || true; fi
     rm -f "$folder/nspawn"
     if pid=$(cat "$folder/keeper" 2>/dev/null) && [ "$pid" != $$ ]; then
         kill -TERM "$pid" 2>/dev/null || true

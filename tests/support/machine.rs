@@ -176,8 +176,7 @@ impl Machine {
 
     /// Ends everything in it at once, and boots it again.
     pub async fn cut(&mut self) {
-        self.script("end", &[]).await;
-        let _ = self.nspawn.wait();
+        self.power_off();
         self.nspawn = power_on(&self.folder, &self.seen);
         self.enter().await;
     }
@@ -280,12 +279,20 @@ impl Machine {
     }
 }
 
-impl Drop for Machine {
-    fn drop(&mut self) {
+impl Machine {
+    /// Ends everything in it at once, and whoever keeps it.
+    fn power_off(&mut self) {
         let _ = std::process::Command::new(script("host.sh"))
             .arg("end")
             .arg(&self.folder)
             .status();
+        let _ = self.nspawn.kill();
         let _ = self.nspawn.wait();
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        self.power_off();
     }
 }
