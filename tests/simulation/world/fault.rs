@@ -193,15 +193,21 @@ impl World {
         self.commits(side, stray, Session::Nobody);
     }
 
-    /// MySQL: the other side gets an empty transaction of that name. MariaDB: the entry is taken out.
+    /// MySQL: the other side gets an empty transaction of that name. MariaDB: whatever is its own is taken
+    /// out of its history.
     fn stray_undone(&mut self, side: Side) {
+        let peer = side.peer();
+        let there = &self.servers[peer].has;
         let strays: Vec<_> = self.servers[side]
             .binlog
             .iter()
-            .filter(|entry| matches!(entry.content, Content::Stray(_)))
+            .filter(|entry| match entry.content {
+                Content::Stray(_) => true,
+                Content::Flush => !there.contains_key(&entry.txn),
+                _ => false,
+            })
             .cloned()
             .collect();
-        let peer = side.peer();
         for stray in strays {
             match self.family() {
                 Family::Mysql => {
