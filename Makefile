@@ -66,11 +66,14 @@ rpm: ## the package for Fedora, Red Hat and their like: target/generate-rpm/*.rp
 
 # The newest file of a kind.
 NEWEST = $$(ls -t $(1) | head -n 1)
-packages: deb rpm ## both packages tried: in a booted host from the installation to the purge, in a root with rpm
+# cargo deb empties target/debian each time, so the package that is upgraded from comes first.
+packages: ## both packages tried: in a booted host from the installation to the purge, in a root with rpm
+	@$(STEP) "packaging tools" tests/setup/packaging.sh
 	@$(STEP) "root with systemd" tests/setup/root.sh
-	@CARGO_TERM_QUIET=true $(STEP) "the same tree as a lower version" cargo deb --quiet --no-build --deb-version 0.0.9-1 \
-		--output target/debian/previous/
-	@$(STEP) --last "packages" tests/packages/run.sh $(call NEWEST,target/debian/previous/*.deb) \
+	@CARGO_TERM_QUIET=true $(STEP) "the same tree as a lower version" cargo deb --quiet --locked \
+		--deb-version 0.0.9-1 --output target/packages/previous.deb
+	@$(MAKE) --no-print-directory deb rpm
+	@$(STEP) --last "packages" tests/packages/run.sh target/packages/previous.deb \
 		$(call NEWEST,target/debian/*.deb) $(call NEWEST,target/generate-rpm/*.rpm)
 
 generate: ## write what is shipped and made from the code: catalog, man pages, completions, schema
