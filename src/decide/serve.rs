@@ -111,7 +111,8 @@ fn may_open(turn: &mut Turn<'_>, writer: Side, look: &ServerFact) -> Result<bool
         return Ok(waited_enough);
     };
     let line = Turn::has(peer_look).subtract(&strays_received(turn, peer, peer_look));
-    let mut lacking = line.subtract(&Turn::has(look));
+    // What it has received counts for nothing: the gate keeps it from being applied at the writer.
+    let mut lacking = line.subtract(&look.executed);
     if look.semi_sync.waiting {
         // MySQL does not count what waits for its acknowledgement; the peer may have it already.
         lacking = lacking.subtract(&turn.made_by(writer, &lacking));
