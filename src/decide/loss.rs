@@ -52,6 +52,10 @@ pub(super) fn answer(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) -> An
     if turn.is_dead(standby) {
         return in_place(turn, writer, "the standby is down as well".into());
     }
+    // The boot ended both, whichever is up again first.
+    if ended_with_the_boot(turn, writer) && turn.memory.starts[writer].in_vain < STARTS_IN_PLACE {
+        return in_place(turn, writer, "the host was booted".into());
+    }
     let Some(look) = turn.server(standby) else {
         turn.hurry = true;
         return Answer::Wait;
@@ -86,6 +90,14 @@ pub(super) fn answer(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) -> An
         };
     }
     by_files(turn, writer, look, by_order)
+}
+
+/// Its last life was one of another boot.
+fn ended_with_the_boot(turn: &Turn<'_>, side: Side) -> bool {
+    let last = turn
+        .process(side)
+        .and_then(|process| process.incarnation.as_ref());
+    last.is_some_and(|life| life.boot != turn.facts.boot)
 }
 
 /// The writer was or is being stopped by order, as far as anybody can tell: it may acknowledge what its
