@@ -1,7 +1,7 @@
 //! A machine with a real systemd, made and booted by `tests/host`, with dualmasterd installed in it.
 
 use std::fs::{File, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::Duration;
@@ -187,6 +187,10 @@ impl Machine {
         let up = self.script("wait", &[&seconds]).await;
         assert_eq!(up.code, 0, "{}", up.text);
         self.leader = up.text.trim().parse().expect("a pid");
+        // One path for its files, whichever its PID 1 is.
+        let now = self.folder.join("now");
+        let _ = std::fs::remove_file(&now);
+        symlink(format!("/proc/{}/root", self.leader), now).expect("make a link");
         let network = File::open(format!("/proc/{}/ns/net", self.leader)).expect("its network");
         setns(network, CloneFlags::CLONE_NEWNET).expect("enter its network");
     }
@@ -230,7 +234,7 @@ impl Machine {
 
     /// A path of its own, from out here.
     pub fn path(&self, path: &str) -> PathBuf {
-        PathBuf::from(format!("/proc/{}/root", self.leader)).join(path)
+        self.folder.join("now").join(path)
     }
 
     /// The server of a member, as its process is called out here.
