@@ -19,7 +19,6 @@ setup: ## install the servers and tools the tests run on
 	@$(STEP) "host tools" tests/setup/host.sh
 	@$(STEP) "MariaDB" tests/setup/mariadb.sh
 	@$(STEP) "MySQL" tests/setup/mysql.sh
-	@$(STEP) "root with systemd" tests/setup/root.sh
 
 lint: ## rustfmt and clippy, no warning allowed
 	@$(STEP) "rustfmt" cargo fmt --all --check
