@@ -26,7 +26,8 @@ pub(super) struct Store {
     writer: StoreWriter,
     /// What became of what was handed over.
     pub(super) answers: UnboundedReceiver<Stored>,
-    submitted: Durable,
+    /// What was handed over last; `None` after a failure, when either may be on the disk.
+    submitted: Option<Durable>,
     in_flight: BTreeMap<u64, Durable>,
     token: u64,
     /// Not before this time is it tried again, after a failure.
@@ -43,7 +44,7 @@ impl Store {
         Ok(Self {
             writer,
             answers,
-            submitted: durable,
+            submitted: Some(durable),
             in_flight: BTreeMap::new(),
             token: 0,
             rests_until: now,
@@ -57,16 +58,21 @@ impl Store {
 
     /// Hands the memory to the storing thread, if it has changed since it was last handed over. The loop
     /// comes back here at least once per probe interval, so after a failure it is tried again by itself.
-    pub(super) fn keep(&mut self, durable: &Durable, now: Timestamp) {
-        if *durable == self.submitted || now < self.rests_until {
+    pub(super) fn keep(&mut self, durable: &Durable, facts: &mut Facts) {
+        let now = facts.now;
+        if self.submitted.as_ref() == Some(durable) || now < self.rests_until {
             return;
         }
         match serde_json::to_vec(durable) {
             Ok(payload) => {
                 self.token += 1;
                 self.in_flight.insert(self.token, durable.clone());
-                self.submitted = durable.clone();
+                self.submitted = Some(durable.clone());
                 self.writer.submit(self.token, payload);
+                facts.stored = facts
+                    .stored
+                    .take()
+                    .filter(|stored| same_right(stored, durable));
             }
             Err(error) => tracing::error!(%error, "the memory cannot be written down"),
         }
@@ -76,15 +82,19 @@ impl Store {
     pub(super) fn take(&mut self, stored: &Stored, facts: &mut Facts) {
         match &stored.result {
             Ok(()) => {
-                if let Some(durable) = self.in_flight.remove(&stored.token) {
-                    facts.stored = Some(durable);
-                }
+                let durable = self.in_flight.remove(&stored.token);
                 self.in_flight = self.in_flight.split_off(&stored.token);
+                // While another is on its way, a start may find either.
+                let mut later = self.in_flight.values();
+                facts.stored =
+                    durable.filter(|stored| later.all(|other| same_right(stored, other)));
                 facts.store_error = None;
             }
             Err(error) => {
                 self.in_flight.remove(&stored.token);
-                self.submitted = facts.stored.clone().unwrap_or_default();
+                // What failed may be found by the next start all the same.
+                self.submitted = None;
+                facts.stored = None;
                 self.rests_until = clock::now() + STORE_RESTS;
                 facts.store_error = Some(chain(error));
             }
@@ -98,6 +108,11 @@ impl Store {
             tracing::error!("the state file's disk does not answer");
         }
     }
+}
+
+/// A start that finds the one does what it does with the other, as far as anything waits for the disk.
+fn same_right(one: &Durable, other: &Durable) -> bool {
+    one.register == other.register && one.pause == other.pause && one.rejoin == other.rejoin
 }
 
 /// Opens a pair's state file and reads what was remembered.
