@@ -325,11 +325,11 @@ fn committed_ghosts_are_refused(server: &mut Server, known: &GtidSet, started: &
     server.stop();
     ghost.wait().expect("a client");
     server.refused(&known, "refused", "closed in order");
-    let saved = server.order(Step::SaveTail {
+    let saved = server.order(Step::SaveOwn {
         known,
-        save_to: server.path("exclusive"),
+        into: server.path("saved"),
     });
-    let Ok(Answer::TailSaved { found, .. }) = saved else {
+    let Ok(Answer::OwnSaved { found, .. }) = saved else {
         panic!("{saved:?}")
     };
     assert_eq!(

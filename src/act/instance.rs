@@ -21,7 +21,7 @@ use super::files;
 use super::units::Units;
 use crate::binlog::ghost::GhostTransaction;
 use crate::config::{MemberSettings, PairSettings, Runtime};
-use crate::model::action::{ActionError, Brought, Removed};
+use crate::model::action::{ActionError, Brought, Saved};
 use crate::model::causes::chain;
 use crate::model::gtid::GtidSet;
 use crate::model::incarnation::Incarnation;
@@ -211,16 +211,12 @@ impl InstanceHands {
     async fn removed_by(&self, step: PrepareStep) -> Done {
         let answer = self.prepare(step).await?;
         if answer == Answer::NothingMissing {
-            return Ok(Brought::Removed(Removed::default()));
+            return Ok(Brought::Removed(Saved::default()));
         }
         let Answer::Cut { plan, saved } = answer else {
             return Err(odd(&answer));
         };
-        Ok(Brought::Removed(Removed {
-            gtids: plan.gtids(),
-            rows: rows_by_table(&plan.removes),
-            saved_to: saved.display().to_string(),
-        }))
+        Ok(Brought::Removed(told(plan.gtids(), &plan.removes, &saved)))
     }
 
     /// The files are those of this life only while nobody has started the server since.
@@ -241,8 +237,29 @@ impl InstanceHands {
     /// Copies the relay logs aside, once for each state of them.
     pub async fn save_relay(&self) -> Done {
         let into = self.saved().await?;
-        self.prepare(PrepareStep::CopyRelay { into }).await?;
-        Ok(Brought::Nothing)
+        let answer = self.prepare(PrepareStep::CopyRelay { into }).await?;
+        let Answer::RelayCopied { to, files } = answer else {
+            return Err(odd(&answer));
+        };
+        Ok(Brought::RelaySaved {
+            to: to.display().to_string(),
+            files: files.into_iter().map(|copied| copied.name).collect(),
+        })
+    }
+
+    /// Writes out what the server, which may run, has beyond `known`.
+    pub async fn save_own(&self, known: &GtidSet) -> Done {
+        let into = self.saved().await?;
+        let known = known.clone();
+        let answer = self.prepare(PrepareStep::SaveOwn { known, into }).await?;
+        let Answer::OwnSaved { found, saved } = answer else {
+            return Err(odd(&answer));
+        };
+        Ok(Brought::Saved(told(
+            found.gtids,
+            &found.transactions,
+            &saved,
+        )))
     }
 
     /// A folder of the server's own for what is saved before something removes it.
@@ -401,11 +418,17 @@ async fn on_disk<T: Send + 'static>(
 }
 
 /// Rows of each table in the transactions that were cut off.
-fn rows_by_table(removed: &[GhostTransaction]) -> Vec<(String, u64)> {
+/// What was written out, with its rows by table.
+fn told(gtids: GtidSet, transactions: &[GhostTransaction], to: &Path) -> Saved {
     let mut rows = BTreeMap::new();
-    for table in removed.iter().flat_map(|ghost| &ghost.tables) {
+    for table in transactions.iter().flat_map(|ghost| &ghost.tables) {
         let name = format!("{}.{}", table.schema, table.table);
         *rows.entry(name).or_insert(0) += table.inserted + table.updated + table.deleted;
     }
-    rows.into_iter().collect()
+    Saved {
+        gtids,
+        count: u64::try_from(transactions.len()).unwrap_or(u64::MAX),
+        rows: rows.into_iter().collect(),
+        saved_to: to.display().to_string(),
+    }
 }

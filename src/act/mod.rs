@@ -152,7 +152,8 @@ impl Hands {
                 let peer = &self.instances[side.peer()];
                 self.instances[*side].forget(life, known, peer).await
             }
-            Action::SaveRelay { side } => self.instances[*side].save_relay().await,
+            Action::SaveRelay { side, .. } => self.instances[*side].save_relay().await,
+            Action::SaveOwn { side, known } => self.instances[*side].save_own(known).await,
             Action::Bootstrap { side } => accounts::bootstrap(&self.servers[*side]).await,
             Action::CreateApp { side } => match &self.app {
                 Some(app) => accounts::create_app(&self.servers[*side], app).await,
@@ -194,7 +195,7 @@ impl Hands {
                 Some(endpoint) => endpoint.route(*writer, *reader).await,
                 None => Ok(Brought::Nothing),
             },
-            Action::Hook(call) => self.hooks.run(call, step.op).await,
+            Action::Hook(call) | Action::Gate(call) => self.hooks.run(call, step.op).await,
         }
     }
 

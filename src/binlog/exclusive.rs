@@ -1,11 +1,11 @@
 //! Transactions that only this server has, written out and counted; nothing is changed.
 //!
-//! For a server that is quarantined or about to be seeded anew: the folder holds whole copies of
+//! For a server that is quarantined or about to be seeded anew: a folder holds whole copies of
 //! the binary logs with such transactions, and, written last, `exclusive.json`.
 
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -50,30 +50,39 @@ pub struct Exclusive {
 /// The file that says that the folder is complete.
 pub const SUMMARY: &str = "exclusive.json";
 
-/// Copies the files that hold transactions that `known` lacks into `folder` and tells what these
-/// are. A folder that is complete is left alone and told again.
+/// Copies the files that hold transactions that `known` lacks into a folder of `into` and tells what these
+/// are. The folder's name tells the transactions, so that one that is complete is left alone and told again.
 ///
 /// # Errors
 /// [`ExclusiveError`].
-pub fn save(index: &Index, known: &GtidSet, folder: &Path) -> Result<Exclusive, ExclusiveError> {
+pub fn save(
+    index: &Index,
+    known: &GtidSet,
+    into: &Path,
+) -> Result<(Exclusive, PathBuf), ExclusiveError> {
+    let found = find(index, known)?;
+    let digest = crc32fast::hash(found.gtids.to_string().as_bytes());
+    let folder = into.join(format!("exclusive-{digest:08x}"));
     let path = folder.join(SUMMARY);
     match fs::read(&path) {
-        Ok(text) => return serde_json::from_slice(&text).map_err(ExclusiveError::Summary),
+        Ok(text) => {
+            let told = serde_json::from_slice(&text).map_err(ExclusiveError::Summary)?;
+            return Ok((told, folder));
+        }
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
         Err(e) => return Err(failed("reading", &path)(e).into()),
     }
-    let found = find(index, known)?;
-    copy::make_folder(folder)?;
+    copy::make_folder(&folder)?;
     for file in index
         .files
         .iter()
         .filter(|file| found.files.contains(&file.name()))
     {
-        copy::copy(&file.path, &saved_as(folder, &file.path))?;
+        copy::copy(&file.path, &saved_as(&folder, &file.path))?;
     }
     let text = serde_json::to_vec_pretty(&found).map_err(ExclusiveError::Summary)?;
     copy::replace(&path, &text)?;
-    Ok(found)
+    Ok((found, folder))
 }
 
 fn find(index: &Index, known: &GtidSet) -> Result<Exclusive, ExclusiveError> {
@@ -124,8 +133,9 @@ mod tests {
         let third = Log::new(true, 0).gtid_list("0-1-2").mariadb_insert(3, 1);
         let datadir = Datadir::of(&[&first, &second, &third]);
         let known = GtidSet::parse_mariadb("0-1-1").unwrap();
-        let folder = datadir.path("saved");
-        let found = save(&datadir.index(), &known, &folder).unwrap();
+        let into = datadir.path("saved");
+        fs::create_dir(&into).unwrap();
+        let (found, folder) = save(&datadir.index(), &known, &into).unwrap();
         assert_eq!(found.gtids.to_string(), "0-1-2..3");
         assert_eq!(found.files, ["binlog.000002", "binlog.000003"]);
         assert_eq!(found.transactions[0].tables[0].inserted, 3);
@@ -133,7 +143,11 @@ mod tests {
             fs::read(folder.join("binlog.000002")).unwrap(),
             second.bytes
         );
-        fs::remove_file(datadir.path("binlog.000002")).unwrap();
-        assert_eq!(save(&datadir.index(), &known, &folder).unwrap(), found);
+        fs::remove_file(folder.join("binlog.000002")).unwrap();
+        assert_eq!(
+            save(&datadir.index(), &known, &into).unwrap(),
+            (found, folder.clone())
+        );
+        assert!(!folder.join("binlog.000002").exists(), "it is left alone");
     }
 }

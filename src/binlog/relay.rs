@@ -58,7 +58,11 @@ pub struct RelayStart {
 ///
 /// # Errors
 /// [`RelayError`].
-pub fn copy_aside(index: &Path, datadir: &Path, into: &Path) -> Result<Vec<Copied>, RelayError> {
+pub fn copy_aside(
+    index: &Path,
+    datadir: &Path,
+    into: &Path,
+) -> Result<(PathBuf, Vec<Copied>), RelayError> {
     let files = files(index, datadir)?;
     let to = into.join(name(&files)?);
     if !to.exists() {
@@ -74,7 +78,8 @@ pub fn copy_aside(index: &Path, datadir: &Path, into: &Path) -> Result<Vec<Copie
         copy::rename(&part, &to)?;
         prune(into)?;
     }
-    list(&to)
+    let copies = list(&to)?;
+    Ok((to, copies))
 }
 
 /// As many copies are kept: each state that somebody may want back after the next link or two.

@@ -175,7 +175,7 @@ impl Pair {
                 .as_ref()
                 .map_or(0, |register| register.epoch),
         );
-        self.store.keep(&decision.memory.durable, self.facts.now);
+        self.store.keep(&decision.memory.durable, &mut self.facts);
         self.teller.decided(&self.policy, &self.facts, &decision);
         for step in &decision.plan {
             self.begin(step);

@@ -9,14 +9,6 @@ use crate::model::register::Register;
 
 use super::turn::Turn;
 
-/// Timestamps of another boot mean nothing; who was killed then has died of the reboot at the latest.
-pub(super) fn forget_other_boot(turn: &mut Turn<'_>) {
-    let durable = &mut turn.memory.durable;
-    if durable.boot != turn.facts.boot {
-        durable.boot = turn.facts.boot.clone();
-    }
-}
-
 /// The register's writer; chosen now where there was none. `Err`: nobody can be chosen safely.
 pub(super) fn writer(turn: &mut Turn<'_>) -> Result<Option<Side>, Why> {
     let writer = known_or_chosen(turn)?;
@@ -37,7 +29,7 @@ fn known_or_chosen(turn: &mut Turn<'_>) -> Result<Option<Side>, Why> {
     if let Some((epoch, writer)) = newest_heartbeat(turn) {
         let detail = format!("no register is stored; the heartbeat names epoch {epoch}");
         turn.find(Finding::of_pair(Kind::StoreIsOld, detail));
-        turn.memory.durable.register = Some(Register {
+        turn.install(Register {
             epoch,
             writer,
             in_sync: None,
@@ -64,7 +56,7 @@ fn known_or_chosen(turn: &mut Turn<'_>) -> Result<Option<Side>, Why> {
         let has = Turn::has(if side == Side::A { a } else { b });
         turn.memory.durable.line[side] = turn.made_by(side, &has);
     }
-    turn.memory.durable.register = Some(Register {
+    turn.install(Register {
         epoch: 1,
         writer,
         in_sync: None,
@@ -96,7 +88,7 @@ fn correct(turn: &mut Turn<'_>, register: &Register) -> Result<(), Why> {
     if epoch > register.epoch {
         let detail = format!("stored epoch {}, heartbeat epoch {epoch}", register.epoch);
         turn.find(Finding::of_pair(Kind::StoreIsOld, detail));
-        turn.memory.durable.register = Some(Register {
+        turn.install(Register {
             epoch,
             writer,
             in_sync: None,

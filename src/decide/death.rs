@@ -36,6 +36,20 @@ pub(super) enum Verdict {
     HostStalled(String),
 }
 
+impl Verdict {
+    /// The writer is to be replaced or started again.
+    pub(super) fn is_lost(&self) -> bool {
+        match self {
+            Self::Dead | Self::Hung(_) | Self::Refuses(_) => true,
+            Self::Fine
+            | Self::ReaderIll
+            | Self::Blocked(_)
+            | Self::Busy(_)
+            | Self::HostStalled(_) => false,
+        }
+    }
+}
+
 /// Remembers when commits were last seen to wait for the reader.
 pub(super) fn note_waiting(turn: &mut Turn<'_>, writer: Side) {
     if let Some(look) = turn.server(writer).filter(|look| look.semi_sync.waiting) {
@@ -79,10 +93,7 @@ pub(super) fn may_have_ended_by_order(
     if process.incarnation.is_some() && process.incarnation.as_ref() == killed_by_us {
         return false;
     }
-    match process.ended {
-        Some(Ended::Signal(_)) => !process.watched,
-        Some(Ended::Code(_) | Ended::Unknown) | None => !process.watched,
-    }
+    !process.watched
 }
 
 /// The hang table, row by row.
@@ -138,13 +149,14 @@ impl Hang<'_, '_> {
         stuck_for: Duration,
         unexplained: Duration,
     ) -> Option<Verdict> {
-        // Only a look that was sent while the heartbeat hung tells what it waits for; and only one of
-        // this moment shows that the server still executes: under load a commit waits for its
-        // acknowledgement at any moment, also at the one in which the server freezes.
+        // Only a look that was sent while the heartbeat hung tells what it waits for; and only one that
+        // was answered in this moment shows that the server still executes: under load a commit waits for
+        // its acknowledgement at any moment, also at the one in which the server freezes.
         let recent = self.turn.now() - self.turn.policy.hang.interval;
         let look = self
             .turn
-            .server_since(self.writer, heartbeat.pending_since?.max(recent))?;
+            .server_since(self.writer, heartbeat.pending_since?)
+            .filter(|look| look.at >= recent)?;
         if look.semi_sync.waiting {
             return Some(Verdict::ReaderIll);
         }
@@ -222,11 +234,7 @@ impl Hang<'_, '_> {
 
     fn blocker(&self) -> Option<String> {
         let look = self.turn.server(self.writer)?;
-        let blocker = look.blockers.first()?;
-        Some(format!(
-            "session {} of {} holds {}",
-            blocker.session, blocker.account, blocker.holds
-        ))
+        look.blockers.first().map(ToString::to_string)
     }
 }
 

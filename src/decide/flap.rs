@@ -1,5 +1,7 @@
 //! Anti-flapping: too many unplanned role changes in a short time mean that the cause is not the writer.
 
+use crate::model::finding::{Finding, Kind};
+
 use super::turn::Turn;
 
 /// Unplanned role changes within the window that nobody has acknowledged.
@@ -11,6 +13,14 @@ pub(super) fn recent(turn: &Turn<'_>) -> u32 {
         .iter()
         .filter(|change| !change.planned && !change.acked && change.at_ms >= oldest);
     u32::try_from(counted.count()).unwrap_or(u32::MAX)
+}
+
+/// Says so while automatic moves have stopped.
+pub(super) fn steps(turn: &mut Turn<'_>) {
+    if stops_moves(turn) {
+        let detail = format!("{} within the window", recent(turn));
+        turn.find(Finding::of_pair(Kind::Flapping, detail));
+    }
 }
 
 /// Automatic moves have stopped.

@@ -55,7 +55,6 @@ pub(super) fn steps(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) {
             life: Some(look.incarnation.clone()),
             cut: true,
             cut_done: false,
-            known: w.executed.clone(),
             forget: true,
         });
     }

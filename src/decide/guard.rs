@@ -8,6 +8,7 @@ use crate::model::policy::Automation;
 use crate::model::request::Guard;
 
 use super::flap;
+use super::link::runs_plain;
 use super::loss;
 use super::strays::{barring, told};
 use super::turn::Turn;
@@ -22,6 +23,7 @@ pub(super) fn failover(turn: &Turn<'_>, standby: Side) -> Vec<Guard> {
         in_sync(turn, standby),
         own_rows(turn, standby),
         applier_error(turn, standby),
+        applier_delay(turn, standby),
         kept_apart(turn, standby),
         disk(turn, standby),
     ]
@@ -36,6 +38,7 @@ pub(super) fn switchover(turn: &Turn<'_>, to: Side, accept_own_rows: bool) -> Ve
         lives(turn, to),
         own,
         applier_error(turn, to),
+        applier_delay(turn, to),
         kept_apart(turn, to),
         disk(turn, to),
         connected(turn, to, "ReaderReceiverConnected"),
@@ -182,6 +185,18 @@ fn applier_error(turn: &Turn<'_>, standby: Side) -> Guard {
     )
 }
 
+/// What it has received would wait for the whole delay before it could serve.
+fn applier_delay(turn: &Turn<'_>, standby: Side) -> Guard {
+    let delay = turn.link(standby).map_or(0, |link| link.delay_s);
+    guard(
+        "NoApplierDelay",
+        delay == 0,
+        format!("{delay} s"),
+        "0 s",
+        "hold the reader's applier, set MASTER_DELAY (MySQL: SOURCE_DELAY) to 0, and release it",
+    )
+}
+
 fn kept_apart(turn: &Turn<'_>, standby: Side) -> Guard {
     let durable = &turn.memory.durable;
     let value = match (&durable.quarantine[standby], &durable.rejoin[standby]) {
@@ -233,7 +248,9 @@ fn serving(turn: &Turn<'_>, to: Side) -> Guard {
 
 fn connected(turn: &Turn<'_>, side: Side, name: &str) -> Guard {
     let receiver = turn.link(side).map(|link| link.receiver);
+    let plain = turn.server(side).is_some_and(runs_plain);
     let value = match receiver {
+        Some(Receiver::Running) if plain => "connected, but no semi-sync replica",
         Some(Receiver::Running) => "connected",
         Some(Receiver::Connecting) => "connecting",
         Some(Receiver::Stopped) => "stopped",
@@ -241,9 +258,9 @@ fn connected(turn: &Turn<'_>, side: Side, name: &str) -> Guard {
     };
     guard(
         name,
-        receiver == Some(Receiver::Running),
+        receiver == Some(Receiver::Running) && !plain,
         value.into(),
-        "connected",
+        "connected as a semi-sync replica",
         "see the link's error: dualmasterctl list",
     )
 }

@@ -23,6 +23,9 @@ const NEARLY_FULL_MB: u64 = 256;
 /// A life this long ends the count of starts in a row.
 const GOOD_LIFE: Duration = Duration::from_secs(30);
 
+/// A server that needs no recovery answers within this time.
+const STARTS_WITHIN: Duration = Duration::from_secs(10);
+
 /// An applier that can go on has been started again within this time.
 const APPLIER_TRIES: Duration = Duration::from_secs(1);
 /// A receiver that is let in again has come within this time.
@@ -50,6 +53,7 @@ pub(super) fn steps(turn: &mut Turn<'_>, restart_writer: bool) {
         if files(turn, side, instance) && !process.lives() && !full {
             start(turn, side, instance, process, restart_writer);
         }
+        name_starting(turn, side);
         accounts(turn, side);
         if !turn.member(side).privileged.is_empty() {
             let who = turn.member(side).privileged.join("\n");
@@ -186,6 +190,23 @@ fn start(
         turn.memory.starts[side].in_vain += 1;
         turn.memory.starts[side].last = turn.now();
     }
+}
+
+/// A server that was started, lives and answers nobody for longer than a start takes.
+fn name_starting(turn: &mut Turn<'_>, side: Side) {
+    if turn.memory.starts[side].in_vain == 0 || !turn.lives(side) {
+        return;
+    }
+    let since = turn.memory.lives_since[side];
+    if turn.now() < since + STARTS_WITHIN {
+        turn.wake(since + STARTS_WITHIN);
+        return;
+    }
+    let detail = match &turn.member(side).server_error {
+        Some(error) => error.text.clone(),
+        None => "no answer yet".to_owned(),
+    };
+    turn.find_at(side, Kind::ServerStarting, detail);
 }
 
 /// Nothing forbids a start of this member now.

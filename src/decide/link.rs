@@ -11,6 +11,7 @@ use crate::model::member::Side;
 use crate::model::server::ServerFact;
 
 use super::hooks;
+use super::rejoin;
 use super::strays;
 use super::turn::Turn;
 
@@ -63,7 +64,9 @@ fn keep(turn: &mut Turn<'_>, side: Side, look: &ServerFact, gated: bool) {
     let Some(link) = &look.link else {
         turn.find_at(side, Kind::LinkMissing, "no link is configured");
         let expendable = GtidSet::new();
-        turn.act(Action::Point { side, expendable });
+        if !reset_unreadable(turn, side, look) {
+            turn.act(Action::Point { side, expendable });
+        }
         return;
     };
     if !link.by_gtid || link.source_port != peer.port || link.source_host != peer.host {
@@ -86,8 +89,11 @@ fn is_kept_off(turn: &mut Turn<'_>, side: Side) -> bool {
     let unproven = durable.rejoin[side].is_some() || durable.rejoin[side.peer()].is_some();
     let quarantined = durable.quarantine[side.peer()].is_some();
     if let Some(quarantine) = &durable.quarantine[side] {
-        let why = quarantine.why.clone();
-        turn.find_at(side, Kind::LinkQuarantined, why);
+        let detail = match rejoin::saved(turn, side) {
+            Some(saved) => format!("{}; {saved}", quarantine.why),
+            None => quarantine.why.clone(),
+        };
+        turn.find_at(side, Kind::LinkQuarantined, detail);
         return true;
     }
     unproven || quarantined
@@ -95,12 +101,7 @@ fn is_kept_off(turn: &mut Turn<'_>, side: Side) -> bool {
 
 /// Every change with both threads stopped throws the relay log away: only where nothing is lost by it.
 fn repoint(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatus) {
-    if let Some(why) = turn.unreadable_link(side) {
-        turn.find_at(side, Kind::LinkBroken, why);
-        // What the files hold is not known: copied aside, and not promotable without it.
-        if !is_promotable(turn, side) && turn.relay_is_saved(side, look) {
-            turn.act(Action::ResetLink { side });
-        }
+    if reset_unreadable(turn, side, look) {
         return;
     }
     let unapplied = link.received.subtract(&look.executed);
@@ -123,10 +124,23 @@ fn repoint(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatus
     if peer_has || turn.has_saved_relay(side, look) {
         turn.act(point);
     } else if turn.server_since(side.peer(), look.at).is_some() {
-        turn.act(Action::SaveRelay { side });
+        turn.save_relay(side, look);
     } else {
         turn.hurry = true;
     }
+}
+
+/// Files of the link that the server cannot read are in the way: what they hold is not known, so they are copied
+/// aside, and the member is not promotable without it.
+fn reset_unreadable(turn: &mut Turn<'_>, side: Side, look: &ServerFact) -> bool {
+    let Some(why) = turn.unreadable_link(side) else {
+        return false;
+    };
+    turn.find_at(side, Kind::LinkBroken, why);
+    if !is_promotable(turn, side) && turn.relay_is_saved(side, look) {
+        turn.act(Action::ResetLink { side });
+    }
+    true
 }
 
 /// It is on record, or may be, that this member has everything.
@@ -168,18 +182,35 @@ pub(super) fn stays(turn: &Turn<'_>, side: Side) -> bool {
     turn.memory.restarts[side].receiver == 0
 }
 
+/// Its receiver runs, and was started as no semi-sync replica: it fetches and acknowledges nothing, so where
+/// the writer counts a semi-sync client, that is somebody else.
+pub(super) fn runs_plain(look: &ServerFact) -> bool {
+    let link = look.link.as_ref();
+    link.is_some_and(|link| link.receiver == Receiver::Running) && !look.semi_sync.replica_status
+}
+
+/// No commit waits for this member's receiver, and that was on record before.
+fn may_pause(turn: &Turn<'_>, side: Side, gated: bool) -> bool {
+    let sole = turn
+        .register()
+        .is_some_and(|register| register.in_sync.is_some());
+    let disarmed = turn
+        .server(side.peer())
+        .is_some_and(|peer| !peer.semi_sync.source_on);
+    gated || (!sole && disarmed)
+}
+
 fn receiver(turn: &mut Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatus, gated: bool) {
     if let Some(held) = turn.memory.durable.holds[side].receiver.clone() {
         turn.find_at(side, Kind::LinkHeld, format!("receiver: {}", held.reason));
-        let sole = turn
-            .register()
-            .is_some_and(|register| register.in_sync.is_some());
-        let disarmed = turn
-            .server(side.peer())
-            .is_some_and(|peer| !peer.semi_sync.source_on);
-        if link.receiver != Receiver::Stopped && (gated || (!sole && disarmed)) {
+        if link.receiver != Receiver::Stopped && may_pause(turn, side, gated) {
             turn.act(Action::StopReceiver { side });
         }
+        return;
+    }
+    if runs_plain(look) && look.semi_sync.replica_on && may_pause(turn, side, gated) {
+        // Only a receiver that starts takes the variable in.
+        turn.act(Action::StopReceiver { side });
         return;
     }
     if link.receiver != Receiver::Stopped {

@@ -73,7 +73,7 @@ pub(super) fn answer(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) -> An
     if guard::is_in_sync(turn, standby) && !by_order {
         return Answer::Promote {
             why: describe(turn, writer, verdict),
-            proven: true,
+            proven: promote::never_fell_back(turn, writer),
         };
     }
     if !dead {
@@ -136,8 +136,8 @@ fn moves_forbidden(turn: &Turn<'_>) -> Option<String> {
 
 /// A gating hook has refused this move a moment ago: it is not asked again at once.
 fn refused_by_hook(turn: &mut Turn<'_>) -> Option<String> {
-    let ended = turn.facts.pair.ended.get(&ActionKind::Hook)?;
-    if !matches!(&ended.action, Action::Hook(call) if call.event == HookEvent::PreFailover) {
+    let ended = turn.facts.pair.ended.get(&ActionKind::Gate)?;
+    if !matches!(&ended.action, Action::Gate(call) if call.event == HookEvent::PreFailover) {
         return None;
     }
     let again = ended.at + ASK_AGAIN;
@@ -151,7 +151,7 @@ fn refused_by_hook(turn: &mut Turn<'_>) -> Option<String> {
 }
 
 /// What keeps a living standby from ever being opened, whatever the sets say.
-fn unfit(turn: &Turn<'_>, standby: Side, look: &ServerFact) -> Option<String> {
+fn unfit(turn: &mut Turn<'_>, standby: Side, look: &ServerFact) -> Option<String> {
     if !barring(turn, standby).is_empty() {
         let own = told(turn, standby);
         return Some(format!("the standby has transactions of its own: {own}"));
@@ -165,11 +165,20 @@ fn unfit(turn: &Turn<'_>, standby: Side, look: &ServerFact) -> Option<String> {
     if turn.memory.durable.rejoin[standby].is_some() {
         return Some("the standby has not rejoined yet".into());
     }
+    if let Some(why) = promote::held_up(turn, standby, look) {
+        return Some(why);
+    }
     let link = look.link.as_ref()?;
     if let Some(error) = &link.applier_error {
         return Some(format!(
             "the standby's applier stopped: {} {}",
             error.errno, error.text
+        ));
+    }
+    if link.delay_s > 0 {
+        return Some(format!(
+            "the standby's applier is delayed by {} s",
+            link.delay_s
         ));
     }
     turn.loses_relay_log(look)
@@ -283,6 +292,9 @@ fn compare(turn: &mut Turn<'_>, writer: Side, look: &ServerFact) -> Files {
         turn.hurry = true;
         return Files::Unknown;
     }
+    if starts_applying(turn, writer.peer(), look) {
+        return Files::Unknown;
+    }
     let known = applicable(turn, look);
     match walked(turn, writer, &life, &known) {
         Some(Ok(lacking)) if lacking.is_empty() => Files::Complete,
@@ -325,6 +337,27 @@ pub(super) fn files_are_complete(turn: &Turn<'_>, writer: Side) -> bool {
     process.state == ProcessState::Gone
         && !receives(look)
         && matches!(lacking, Some(Ok(lacking)) if lacking.is_empty())
+}
+
+/// What a MariaDB standby has only received counts once its applier runs; it can still be started while the
+/// receiver's thread is there.
+fn starts_applying(turn: &mut Turn<'_>, standby: Side, look: &ServerFact) -> bool {
+    let Some(link) = &look.link else { return false };
+    let can_start = turn.is_mariadb()
+        && !link.applier
+        && link.applier_error.is_none()
+        && link.receiver != Receiver::Stopped
+        && !look.executed.contains(&link.received);
+    let ended = turn
+        .work(Some(standby))
+        .ended
+        .get(&ActionKind::StartApplier);
+    let in_vain = ended.is_some_and(|ended| ended.result.is_err());
+    if can_start && !in_vain {
+        turn.hurry = true;
+        turn.act(Action::StartApplier { side: standby });
+    }
+    can_start && !in_vain
 }
 
 fn receives(look: &ServerFact) -> bool {

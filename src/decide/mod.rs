@@ -75,7 +75,6 @@ pub fn decide(policy: &Policy, memory: &Memory, facts: &Facts) -> Decision {
     if let Some(why) = &facts.config_refused {
         turn.find(Finding::of_pair(Kind::ConfigRefused, why.clone()));
     }
-    choose::forget_other_boot(&mut turn);
     instance::note_lives(&mut turn);
     requests::expire(&mut turn);
     requests::answer(&mut turn);

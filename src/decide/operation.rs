@@ -13,33 +13,20 @@ use super::promote::{self, Progress};
 use super::table::Event;
 use super::turn::Turn;
 use super::writer::{go, serving};
-use super::{endpoint, hooks, serve, switchover};
+use super::{death, endpoint, hooks, serve, switchover, sync};
 
 /// An operation waits this long for the endpoint once the register has moved.
 const ENDPOINT_PATIENCE: Duration = Duration::from_secs(2);
 
-pub(super) fn promote_now(turn: &mut Turn<'_>, to: Side, why: String, proven: bool) -> bool {
-    let op = turn.new_op();
+pub(super) fn promote_now(turn: &mut Turn<'_>, to: Side, why: String, proven: bool) {
     let promotion = Promotion {
-        op,
-        to,
-        life: turn.memory.durable.lives[to].clone(),
-        since: turn.now(),
         why,
-        ordered: false,
         proven,
-        accept_loss: false,
-        fenced: None,
+        ..promote::new(turn, to)
     };
-    go(
-        turn,
-        Event::WriterLost,
-        Some(State::Promoting(promotion.clone())),
-    );
-    turn.op = Some(op);
-    hooks::queue(turn, HookEvent::PreFailover, to);
-    promoting(turn, promotion);
-    false
+    if promote::begin(turn, promotion.clone()) {
+        promoting(turn, promotion);
+    }
 }
 
 pub(super) fn promoting(turn: &mut Turn<'_>, mut promotion: Promotion) {
@@ -71,11 +58,12 @@ pub(super) fn switching(turn: &mut Turn<'_>, mut switch: Switch) {
         open_and_point(turn, switch.op, switch.to, HookEvent::PostSwitchover);
         return;
     }
-    if turn.is_dead(from) {
-        // What the dead writer had been asked to do no longer matters: its standby is judged anew.
+    let verdict = death::verdict(turn, from);
+    if verdict.is_lost() {
+        // What the lost writer had been asked to do no longer matters: its standby is judged anew.
         turn.memory.last_op = Some(OpEnded {
             op: switch.op,
-            result: Err("the writer died".into()),
+            result: Err("the writer died or hangs".into()),
         });
         go(turn, Event::Undone, None);
         serving(turn);
@@ -93,6 +81,7 @@ pub(super) fn switching(turn: &mut Turn<'_>, mut switch: Switch) {
             // What the daemon moves by itself is not moved again at once.
             turn.memory.healthy_since = None;
             go(turn, Event::Undone, None);
+            serving(turn);
         }
     }
 }
@@ -101,10 +90,12 @@ pub(super) fn switching(turn: &mut Turn<'_>, mut switch: Switch) {
 fn open_and_point(turn: &mut Turn<'_>, op: OpId, to: Side, hook: HookEvent) {
     turn.op = Some(op);
     turn.hurry = true;
-    if turn.is_dead(to) {
+    death::note_waiting(turn, to);
+    let verdict = death::verdict(turn, to);
+    if verdict.is_lost() {
         turn.memory.last_op = Some(OpEnded {
             op,
-            result: Err("the new writer died".into()),
+            result: Err("the new writer died or hangs".into()),
         });
         go(turn, Event::Undone, None);
         return;
@@ -122,11 +113,14 @@ fn open_and_point(turn: &mut Turn<'_>, op: OpId, to: Side, hook: HookEvent) {
     let led = endpoint::leads_to(turn, to);
     let waited_enough = turn.memory.moved_at + ENDPOINT_PATIENCE;
     let late = turn.now() >= waited_enough;
-    if !late {
+    if late {
+        // What keeps it from being opened may be on the standby's side.
+        sync::steps(turn, to, &verdict);
+    } else {
         turn.wake(waited_enough);
     }
     if serve::is_open(turn, to) && (led || late) {
-        if turn.is_dead(to.peer()) {
+        if promote::is_fenced(turn, to.peer()) {
             turn.act(Action::DestroyClients { side: to.peer() });
         }
         hooks::queue(turn, hook, to);

@@ -8,7 +8,7 @@ use crate::model::action::{Action, ActionKind};
 use crate::model::finding::Kind;
 use crate::model::link::{LinkStatus, Receiver};
 use crate::model::member::Side;
-use crate::model::memory::{Promotion, Rejoin};
+use crate::model::memory::{Promotion, Rejoin, State};
 use crate::model::policy::HookEvent;
 use crate::model::process::ProcessState;
 use crate::model::server::ServerFact;
@@ -18,7 +18,9 @@ use super::death;
 use super::guard;
 use super::hooks;
 use super::strays;
+use super::table::Event;
 use super::turn::Turn;
+use super::writer::go;
 
 /// A fenced process that still waits in the kernel after this long is taken as fenced: SIGKILL is
 /// pending, so it will never execute another statement.
@@ -38,6 +40,32 @@ pub(super) enum Progress {
     Failed(String),
 }
 
+/// A promotion that nobody ordered and nothing proves.
+pub(super) fn new(turn: &mut Turn<'_>, to: Side) -> Promotion {
+    Promotion {
+        op: turn.new_op(),
+        to,
+        life: turn.memory.durable.lives[to].clone(),
+        since: turn.now(),
+        why: String::new(),
+        ordered: false,
+        proven: false,
+        accept_loss: false,
+        fenced: None,
+    }
+}
+
+/// Enters it; false where the machine's state has no such edge.
+pub(super) fn begin(turn: &mut Turn<'_>, promotion: Promotion) -> bool {
+    let (op, to) = (promotion.op, promotion.to);
+    if !go(turn, Event::WriterLost, Some(State::Promoting(promotion))) {
+        return false;
+    }
+    turn.op = Some(op);
+    hooks::queue(turn, HookEvent::PreFailover, to);
+    true
+}
+
 /// Plans the next steps.
 pub(super) fn steps(turn: &mut Turn<'_>, promotion: &mut Promotion) -> Progress {
     let (to, old) = (promotion.to, promotion.to.peer());
@@ -54,6 +82,9 @@ pub(super) fn steps(turn: &mut Turn<'_>, promotion: &mut Promotion) -> Progress 
     // Before the fence: a hook that refuses leaves a writer that only hangs as it is.
     if let Some(failed) = gating_hook(turn, HookEvent::PreFailover, to, promotion.since) {
         return failed;
+    }
+    if let Some(spared) = spared(turn, promotion) {
+        return spared;
     }
     if !fenced(turn, old) {
         return Progress::Going;
@@ -79,6 +110,9 @@ pub(super) fn steps(turn: &mut Turn<'_>, promotion: &mut Promotion) -> Progress 
         // Left on, it would make the applier wait for the dead writer's acknowledgement.
         turn.act(Action::DisarmSource { side: to });
     }
+    if let Some(why) = held_up(turn, to, look) {
+        return Progress::Failed(why);
+    }
     let drained = match &look.link {
         Some(link) => match drained(turn, to, look, link) {
             // What cannot be applied was given up by an operator; its files are kept.
@@ -103,6 +137,32 @@ pub(super) fn steps(turn: &mut Turn<'_>, promotion: &mut Promotion) -> Progress 
     }
 }
 
+/// A session of somebody else keeps the standby from applying: the lock that it holds may never end. The
+/// standby's own work may last as it will.
+pub(super) fn held_up(turn: &mut Turn<'_>, standby: Side, look: &ServerFact) -> Option<String> {
+    let blocker = look
+        .blockers
+        .first()
+        .filter(|_| !Turn::unapplied(look).is_empty());
+    let Some(blocker) = blocker else {
+        turn.memory.held_up = None;
+        return None;
+    };
+    let since = match &turn.memory.held_up {
+        Some((executed, since)) if *executed == look.executed => *since,
+        _ => {
+            turn.memory.held_up = Some((look.executed.clone(), look.at));
+            look.at
+        }
+    };
+    if turn.now() < since + SILENCE {
+        turn.wake(since + SILENCE);
+        return None;
+    }
+    let name = turn.policy.name(standby);
+    Some(format!("{name} cannot apply what it received: {blocker}"))
+}
+
 /// The standby has answered nothing for so long that its own server is the better hope.
 pub(super) fn is_silent(turn: &mut Turn<'_>, to: Side, since: Timestamp) -> bool {
     let answered = turn.server(to).map_or(since, |look| look.asked.max(since));
@@ -121,6 +181,27 @@ fn stop_receiving(turn: &mut Turn<'_>, to: Side, look: &ServerFact) {
         .is_some_and(|link| link.applier && !receiver_gone(turn, to, link));
     if applies {
         turn.act(Action::StopReceiver { side: to });
+    }
+}
+
+/// A writer that lives is fenced only while it is still lost, and for a standby that answers now: a hook that
+/// has to agree may have taken long.
+fn spared(turn: &mut Turn<'_>, promotion: &Promotion) -> Option<Progress> {
+    let (to, old) = (promotion.to, promotion.to.peer());
+    if is_fenced(turn, old) {
+        return None;
+    }
+    if !promotion.ordered && !death::verdict(turn, old).is_lost() {
+        let name = turn.policy.name(old);
+        return Some(Progress::Failed(format!("{name} is well again")));
+    }
+    if turn.server_since(to, promotion.since).is_some() {
+        return None;
+    }
+    let name = turn.policy.name(to);
+    match is_silent(turn, to, promotion.since) {
+        true => Some(Progress::Failed(format!("{name} does not answer"))),
+        false => Some(Progress::Going),
     }
 }
 
@@ -148,6 +229,12 @@ fn fenced(turn: &mut Turn<'_>, old: Side) -> bool {
     false
 }
 
+/// It was killed for good: it is dead, or waits in the kernel with SIGKILL pending, and its clients with it.
+pub(super) fn is_fenced(turn: &Turn<'_>, old: Side) -> bool {
+    let living = turn.process(old).and_then(|process| process.living());
+    turn.is_dead(old) || living.is_some() && turn.memory.durable.killed[old].as_ref() == living
+}
+
 /// A hook that must succeed first. `None`: it has, or there is none.
 pub(super) fn gating_hook(
     turn: &mut Turn<'_>,
@@ -158,10 +245,8 @@ pub(super) fn gating_hook(
     if !turn.policy.gating_hooks.contains(&event) {
         return None;
     }
-    let ended = turn.facts.pair.ended.get(&ActionKind::Hook);
+    let ended = turn.facts.pair.ended.get(&ActionKind::Gate);
     let ended = ended.filter(|ended| ended.begun >= since);
-    let ended =
-        ended.filter(|ended| matches!(&ended.action, Action::Hook(ran) if ran.event == event));
     match ended.map(|ended| &ended.result) {
         Some(Ok(_)) => None,
         Some(Err(error)) => {
@@ -174,7 +259,7 @@ pub(super) fn gating_hook(
         }
         None => {
             let call = hooks::call(turn, event, to);
-            turn.act(Action::Hook(call));
+            turn.act(Action::Gate(call));
             Some(Progress::Going)
         }
     }
@@ -232,7 +317,7 @@ fn receiver_gone(turn: &Turn<'_>, to: Side, link: &LinkStatus) -> bool {
 
 /// The old writer has acknowledged nothing by itself. In `available` it does so once a commit has waited
 /// for the whole timeout: not if none waited at its last look, and it did not live that long after.
-fn never_fell_back(turn: &Turn<'_>, old: Side) -> bool {
+pub(super) fn never_fell_back(turn: &Turn<'_>, old: Side) -> bool {
     if turn.is_lossless() {
         return true;
     }
@@ -262,13 +347,9 @@ fn move_register(turn: &mut Turn<'_>, promotion: &Promotion, look: &ServerFact) 
         life: process.and_then(|process| process.incarnation.clone()),
         cut,
         cut_done: false,
-        known: look.executed.clone(),
         forget: false,
     });
     turn.memory.durable.line[old] = turn.made_by(old, &look.executed);
-    // What kept it apart from the old writer became the truth: by the open rule, or accepted by an operator.
-    turn.memory.durable.rejoin[to] = None;
-    turn.memory.durable.quarantine[to] = None;
     turn.move_register(
         register.promoted(to),
         promotion.op,

@@ -88,7 +88,7 @@ fn cut(turn: &mut Turn<'_>, side: Side, mut rejoin: Rejoin) {
     let (action, what) = match rejoin.forget {
         true => (
             Action::Forget { side, life, known },
-            ", which change nothing,",
+            "; they change nothing",
         ),
         false => (Action::Cut { side, life, known }, ""),
     };
@@ -101,8 +101,7 @@ fn cut(turn: &mut Turn<'_>, side: Side, mut rejoin: Rejoin) {
     match ended.map(|ended| (&ended.result, ended.failures)) {
         Some((Ok(Brought::Removed(removed)), _)) => {
             if !removed.gtids.is_empty() {
-                let detail = format!("{}{what} saved to {}", removed.gtids, removed.saved_to);
-                turn.find_at(side, Kind::TailRemoved, detail);
+                turn.find_at(side, Kind::TailRemoved, format!("{removed}{what}"));
             }
             rejoin.cut_done = true;
         }
@@ -145,10 +144,7 @@ fn prove(turn: &mut Turn<'_>, side: Side, look: &ServerFact, rejoin: &Rejoin) {
             "it lacks transactions that it made itself and would ignore when they come back: {forgotten}"
         )
     } else {
-        format!(
-            "{} transactions that the writer lacks: {exclusive}",
-            exclusive.count()
-        )
+        format!("it has transactions that the writer lacks: {exclusive}")
     };
     let why = match not_forgotten(turn, side) {
         Some(refused) if rejoin.forget => format!("{why}; it cannot forget them: {refused}"),
@@ -194,15 +190,32 @@ fn forgotten(turn: &Turn<'_>, side: Side, look: &ServerFact, writer: &ServerFact
     }
 }
 
-/// A quarantine ends by itself when nothing exclusive is left (somebody undid it, or re-seeded the member).
-fn release(turn: &mut Turn<'_>, side: Side) {
-    if turn.memory.durable.quarantine[side].is_none() {
-        return;
+/// What was written out of a quarantined member's own transactions in this life of its server.
+pub(super) fn saved(turn: &Turn<'_>, side: Side) -> Option<String> {
+    let since = turn.memory.lives_since[side];
+    let done = turn
+        .work(Some(side))
+        .done_since(ActionKind::SaveOwn, since)?;
+    match &done.result {
+        Ok(Brought::Saved(saved)) => Some(saved.to_string()),
+        Ok(_) | Err(_) => None,
     }
+}
+
+/// What only a quarantined member has is written out. Its quarantine ends by itself when nothing exclusive is left (somebody undid it, or re-seeded the member).
+fn release(turn: &mut Turn<'_>, side: Side) {
+    let Some(quarantine) = turn.memory.durable.quarantine[side].clone() else {
+        return;
+    };
     let (Some(look), Some(writer)) = (turn.server(side), turn.server(side.peer())) else {
         return;
     };
-    let later = writer.asked >= look.at;
+    if !quarantine.exclusive.is_empty() && saved(turn, side).is_none() {
+        let known = writer.executed.clone();
+        turn.act(Action::SaveOwn { side, known });
+    }
+    let stood = stood_since(turn, side, look, &look.executed);
+    let later = writer.asked >= stood;
     let clean = look.executed.subtract(&writer.executed).is_empty()
         && forgotten(turn, side, look, writer).is_empty();
     if later && clean {

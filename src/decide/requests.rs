@@ -8,6 +8,7 @@ use crate::model::request::{Granted, Guard, Refusal, Reply, Request, Thread, Ver
 
 use super::guard;
 use super::hooks;
+use super::promote;
 use super::strays::{barring, told};
 use super::table::Event;
 use super::turn::Turn;
@@ -209,6 +210,7 @@ pub(super) fn begin_switchover(turn: &mut Turn<'_>, to: Side, why: String) -> Op
         op,
         to,
         since,
+        clock: since,
         stage: Stage::Checking,
         accepted,
         returned: None,
@@ -242,23 +244,16 @@ fn failover(turn: &mut Turn<'_>, to: Side, accept_loss: bool) -> Result<Granted,
             guards,
         );
     }
-    let op = turn.new_op();
-    let why = "ordered by an operator".into();
-    let state = State::Promoting(Promotion {
-        op,
-        to,
-        life: turn.memory.durable.lives[to].clone(),
-        since: turn.now(),
-        why,
+    let promotion = Promotion {
+        why: "ordered by an operator".into(),
         ordered: true,
         proven: guard::is_in_sync(turn, to),
         accept_loss,
-        fenced: None,
-    });
-    if !writer::go(turn, Event::WriterLost, Some(state)) {
+        ..promote::new(turn, to)
+    };
+    let op = promotion.op;
+    if !promote::begin(turn, promotion) {
         return refused("another operation is under way", Vec::new());
     }
-    turn.op = Some(op);
-    hooks::queue(turn, HookEvent::PreFailover, to);
     begun(op, format!("failover to {name} begun"))
 }

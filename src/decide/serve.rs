@@ -39,14 +39,10 @@ pub(super) fn is_open(turn: &Turn<'_>, writer: Side) -> bool {
         .done_since(ActionKind::Open, Timestamp::BOOT);
     let closed_at = turn.done_at(writer, ActionKind::Close);
     let just_opened = opened.is_some_and(|done| {
-        done.at > look.asked.max(closed_at) && done.begun >= opened_life(turn, writer)
+        // An open of an earlier life opened nothing here.
+        done.at > look.asked.max(closed_at) && done.begun >= turn.memory.lives_since[writer]
     });
     look.writable || just_opened
-}
-
-/// When the writer's running life was first seen: an open of an earlier life opened nothing here.
-fn opened_life(turn: &Turn<'_>, writer: Side) -> Timestamp {
-    turn.memory.lives_since[writer]
 }
 
 /// The reader refuses writes, whoever opened it; the set-up of its accounts, which opens it for
@@ -85,6 +81,7 @@ fn open_writer(turn: &mut Turn<'_>, writer: Side) -> Result<bool, Why> {
         return Ok(true);
     }
     turn.hurry = true;
+    name_closed_by_hand(turn, writer, look);
     // A standby that the register names has everything acknowledged: unarmed, an open writer would
     // acknowledge alone. `sync` gives the name up first.
     let named = turn
@@ -96,6 +93,16 @@ fn open_writer(turn: &mut Turn<'_>, writer: Side) -> Result<bool, Why> {
     }
     turn.act(Action::Open { side: writer });
     Ok(false)
+}
+
+/// It was opened in this life, and was found closed though nobody here has closed it since.
+fn name_closed_by_hand(turn: &mut Turn<'_>, writer: Side, look: &ServerFact) {
+    let opened = turn.done_at(writer, ActionKind::Open);
+    let closed = turn.work(Some(writer)).ended_at(ActionKind::Close);
+    let by_us = closed.is_some_and(|closed| closed >= opened);
+    if opened > turn.memory.lives_since[writer] && look.asked >= opened && !by_us {
+        turn.find_at(writer, Kind::WriterClosedByHand, "it is opened again");
+    }
 }
 
 /// The open rule: it has every transaction of the writers' line that its living peer executed or received.
@@ -136,6 +143,7 @@ fn may_open(turn: &mut Turn<'_>, writer: Side, look: &ServerFact) -> Result<bool
 fn strays_received(turn: &Turn<'_>, reader: Side, look: &ServerFact) -> GtidSet {
     turn.made_by(reader, &Turn::has(look))
         .subtract(&turn.memory.durable.line[reader])
+        .union(&turn.memory.foreign[reader])
 }
 
 fn create_app(turn: &mut Turn<'_>, writer: Side) {

@@ -33,7 +33,7 @@ pub(super) fn stop_cleanly(turn: &mut Turn<'_>) -> bool {
     let Some(writer) = turn.memory.writer() else {
         return true;
     };
-    if !stored {
+    if !stored || turn.work(Some(writer)).runs(ActionKind::ArmSource) {
         return false;
     }
     let endless = turn.server(writer).is_some_and(|look| {

@@ -43,6 +43,7 @@ pub(super) fn told(turn: &Turn<'_>, reader: Side) -> String {
 
 /// Strays on the reader are looked up in its binary log, and named while they last.
 pub(super) fn steps(turn: &mut Turn<'_>, reader: Side) {
+    note_foreign(turn, reader);
     look_up(turn, reader);
     if !strays(turn, reader).is_empty() && !is_asked(turn, reader) {
         let detail = told(turn, reader);
@@ -80,10 +81,34 @@ pub(super) fn all(turn: &Turn<'_>, reader: Side) -> GtidSet {
     let own = turn
         .made_by(reader, &look.executed)
         .subtract(&turn.memory.durable.line[reader]);
+    let own = own.union(&turn.memory.foreign[reader]);
     match &turn.member(reader.peer()).server {
         Some(writer) => own.subtract(&writer.executed),
         None => own,
     }
+}
+
+/// Remembers what the reader has from elsewhere (a dump that was loaded there, a channel of its own). Only a
+/// later look at the writer tells that the writer lacks it.
+fn note_foreign(turn: &mut Turn<'_>, reader: Side) {
+    let writer = reader.peer();
+    let Some(look) = turn.server(reader) else {
+        return;
+    };
+    turn.memory.foreign[reader] = match turn.server_since(writer, look.at) {
+        Some(w) => {
+            let others = look.executed.subtract(&w.executed);
+            let by_members = turn
+                .made_by(reader, &others)
+                .union(&turn.made_by(writer, &others));
+            others.subtract(&by_members)
+        }
+        None => {
+            let known = &turn.memory.foreign[reader];
+            known.subtract(&known.subtract(&look.executed))
+        }
+    };
+    turn.memory.foreign[writer] = GtidSet::new();
 }
 
 /// Keeps what the binary log called harmless, while it is there and nobody else has executed it: the

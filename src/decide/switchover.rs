@@ -9,6 +9,7 @@ use crate::model::memory::{OpEnded, Stage, Switch};
 use crate::model::policy::{Durability, HookEvent};
 use crate::model::server::{ENDLESS_MS, SemiSync};
 
+use super::link::runs_plain;
 use super::promote::{Progress, gating_hook};
 use super::strays::{barring, is_asked, look_up, told};
 use super::turn::Turn;
@@ -17,7 +18,11 @@ use super::turn::Turn;
 pub(super) fn steps(turn: &mut Turn<'_>, switch: &mut Switch) -> Progress {
     turn.op = Some(switch.op);
     turn.hurry = true;
-    let deadline = switch.since + turn.policy.switchover.deadline;
+    // A hook that has to agree has a limit of its own.
+    if turn.facts.pair.runs(ActionKind::Gate) {
+        switch.clock = turn.now();
+    }
+    let deadline = switch.clock + turn.policy.switchover.deadline;
     turn.wake(deadline);
     if switch.stage != Stage::Undoing {
         let late = turn.now() >= deadline;
@@ -78,9 +83,9 @@ fn advance(turn: &mut Turn<'_>, switch: &mut Switch) -> Result<(), String> {
         }
         // A member that answers late now would make writes wait: MySQL while a source side is switched
         // off, after the last switchover, for up to 1.1 s.
-        let disarms = |side| turn.work(Some(side)).runs(ActionKind::DisarmSource);
-        let answers = |side| turn.server_since(side, switch.since).is_some() && !disarms(side);
-        if !Side::BOTH.into_iter().all(answers) {
+        let ready =
+            |side| turn.server_since(side, switch.since).is_some() && !is_at_work(turn, side);
+        if !Side::BOTH.into_iter().all(ready) {
             return Ok(());
         }
         switch.stage = Stage::Closing;
@@ -103,6 +108,21 @@ fn advance(turn: &mut Turn<'_>, switch: &mut Switch) -> Result<(), String> {
         arm(turn, switch)?;
     }
     Ok(())
+}
+
+/// Something that would cross the roles' change is under way: an open that came late would open the old writer
+/// beside the new one.
+pub(super) fn is_at_work(turn: &Turn<'_>, side: Side) -> bool {
+    let crossing = [
+        ActionKind::Open,
+        ActionKind::Bootstrap,
+        ActionKind::StartApplier,
+        ActionKind::ArmSource,
+        ActionKind::DisarmSource,
+        ActionKind::SetAckTimeout,
+    ];
+    let work = turn.work(Some(side));
+    crossing.into_iter().any(|kind| work.runs(kind))
 }
 
 /// The action was done since the switchover began; it is planned where it was not.
@@ -215,7 +235,9 @@ fn arm(turn: &mut Turn<'_>, switch: &mut Switch) -> Result<(), String> {
     };
     let timeout_ms = ack_timeout(turn);
     let armed = look.asked >= turn.done_at(to, ActionKind::ArmSource).max(switch.since);
-    if !armed || !is_armed(turn, &look.semi_sync) || look.semi_sync.clients != 1 {
+    // The one client has to be the old writer.
+    let acknowledges = turn.server(from).is_some_and(|old| !runs_plain(old));
+    if !armed || !is_armed(turn, &look.semi_sync) || look.semi_sync.clients != 1 || !acknowledges {
         turn.act(Action::ArmSource {
             side: to,
             timeout_ms,
@@ -269,27 +291,12 @@ pub(super) fn is_armed(turn: &Turn<'_>, semi_sync: &SemiSync) -> bool {
     }
 }
 
-/// The old writer is open again and its reader applies again.
-fn undone(turn: &mut Turn<'_>, to: Side) -> bool {
-    let from = to.peer();
+/// Nothing that was begun is under way any more. What it changed is brought back by the service, which opens
+/// the register's writer, and judges one that does not answer.
+fn undone(turn: &Turn<'_>, to: Side) -> bool {
     let runs = |side, kind| turn.work(Some(side)).runs(kind);
-    let mut done = !runs(from, ActionKind::Close)
-        && !runs(from, ActionKind::CloseSessions)
-        && !runs(to, ActionKind::ArmSource);
-    if let Some(look) = turn.server(from) {
-        let closed_at = turn.done_at(from, ActionKind::Close);
-        if !look.writable || look.asked < closed_at {
-            turn.act(Action::Open { side: from });
-            done = false;
-        }
-    } else if !turn.is_dead(from) {
-        done = false;
-    }
-    if turn.link(to).is_some_and(|link| !link.applier) {
-        turn.act(Action::StartApplier { side: to });
-    }
-    if turn.server(to).is_some_and(|look| look.semi_sync.source_on) {
-        turn.act(Action::DisarmSource { side: to });
-    }
-    done
+    let at_the_old = [ActionKind::Close, ActionKind::CloseSessions];
+    let at_the_next = [ActionKind::StopApplier, ActionKind::ArmSource];
+    !at_the_old.into_iter().any(|kind| runs(to.peer(), kind))
+        && !at_the_next.into_iter().any(|kind| runs(to, kind))
 }

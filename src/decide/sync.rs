@@ -33,10 +33,9 @@ const NEARLY_CAUGHT_UP: u64 = 200;
 /// Plans what the source sides need while `writer` serves.
 pub(super) fn steps(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) {
     let reader = writer.peer();
-    if turn
-        .server(reader)
-        .is_some_and(|look| look.semi_sync.source_on)
-    {
+    let armed = |look: &ServerFact| look.semi_sync.source_on;
+    // Before the register is stored, the reader is on record as the writer that waits for its standby.
+    if turn.server(reader).is_some_and(armed) && turn.register_is_stored() {
         turn.act(Action::DisarmSource { side: reader });
     }
     if let Some(why) = why_not(turn, writer, verdict) {
@@ -97,6 +96,11 @@ fn why_not(turn: &Turn<'_>, writer: Side, verdict: &Verdict) -> Option<String> {
         }
         if turn.fetches_anew(reader, look) {
             return Some("its relay log is fetched anew".into());
+        }
+        if link::runs_plain(look) {
+            return Some(
+                "its receiver is no semi-sync replica: others may acknowledge for it".into(),
+            );
         }
         if let Some(forgotten) = binlogs::forgotten(turn, reader) {
             return Some(format!(
@@ -228,7 +232,9 @@ fn earn(turn: &mut Turn<'_>, writer: Side) {
 /// It is connected as a semi-sync replica: where the writer counts one, that one is the peer.
 fn receives(r: &ServerFact) -> bool {
     let link = r.link.as_ref();
-    r.semi_sync.replica_on && link.is_some_and(|link| link.receiver == Receiver::Running)
+    r.semi_sync.replica_on
+        && link.is_some_and(|link| link.receiver == Receiver::Running)
+        && !link::runs_plain(r)
 }
 
 fn begin(turn: &mut Turn<'_>, writer: Side, w: &ServerFact, r: &ServerFact) {

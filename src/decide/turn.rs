@@ -160,8 +160,12 @@ impl<'a> Turn<'a> {
         let work = self.work(Some(side));
         let reset = self.done_at(side, ActionKind::ResetLink);
         let since = reset.max(self.memory.lives_since[side]);
-        let starts = [ActionKind::StartReceiver, ActionKind::StartApplier];
-        let mut tried = starts.iter().filter_map(|kind| work.ended.get(kind));
+        let reading = [
+            ActionKind::StartReceiver,
+            ActionKind::StartApplier,
+            ActionKind::Point,
+        ];
+        let mut tried = reading.iter().filter_map(|kind| work.ended.get(kind));
         tried.find_map(|ended| match &ended.result {
             Err(ActionError::Unreadable(why)) if ended.begun >= since => Some(why.as_str()),
             Ok(_) | Err(_) => None,
@@ -192,20 +196,37 @@ impl<'a> Turn<'a> {
         stored.is_some() && stored == self.register()
     }
 
-    /// Its relay logs were copied aside in its present life.
+    /// Its relay logs were copied aside in its present life, with all that is unapplied in them now.
     pub(super) fn has_saved_relay(&self, side: Side, look: &ServerFact) -> bool {
         let life_began = self.memory.lives_since[side].min(look.asked);
         let work = self.work(Some(side));
-        work.done_since(ActionKind::SaveRelay, life_began).is_some()
+        let done = work.done_since(ActionKind::SaveRelay, life_began);
+        let held = done.and_then(|done| match &done.action {
+            Action::SaveRelay { received, .. } => Some(received),
+            _ => None,
+        });
+        held.is_some_and(|held| held.contains(&Self::unapplied(look)))
     }
 
     /// The same; planned where they were not.
     pub(super) fn relay_is_saved(&mut self, side: Side, look: &ServerFact) -> bool {
         let saved = self.has_saved_relay(side, look);
         if !saved {
-            self.act(Action::SaveRelay { side });
+            self.save_relay(side, look);
         }
         saved
+    }
+
+    /// Plans that its relay logs are copied aside.
+    pub(super) fn save_relay(&mut self, side: Side, look: &ServerFact) {
+        let received = Self::unapplied(look);
+        self.act(Action::SaveRelay { side, received });
+    }
+
+    /// What a member has received and not executed.
+    pub(super) fn unapplied(look: &ServerFact) -> GtidSet {
+        let link = look.link.as_ref();
+        link.map_or_else(GtidSet::new, |link| link.received.subtract(&look.executed))
     }
 
     /// It is on disk that this member may lack what was acknowledged: nobody would promote it unproven.
@@ -278,6 +299,7 @@ impl<'a> Turn<'a> {
                 | ActionKind::CloseSessions
                 | ActionKind::DestroyClients
                 | ActionKind::Hook
+                | ActionKind::Gate
                 | ActionKind::Kill
         );
         let done = self
@@ -312,7 +334,8 @@ impl<'a> Turn<'a> {
             | ActionKind::Forget
             | ActionKind::Walk
             | ActionKind::Classify
-            | ActionKind::SaveRelay => member
+            | ActionKind::SaveRelay
+            | ActionKind::SaveOwn => member
                 .process
                 .as_ref()
                 .is_some_and(|process| process.at >= done.at),
@@ -329,7 +352,8 @@ impl<'a> Turn<'a> {
             ActionKind::DestroyClients
             | ActionKind::CloseSessions
             | ActionKind::Route
-            | ActionKind::Hook => true,
+            | ActionKind::Hook
+            | ActionKind::Gate => true,
             ActionKind::CreateApp
             | ActionKind::Close
             | ActionKind::Open
@@ -404,7 +428,15 @@ impl<'a> Turn<'a> {
             .len()
             .saturating_sub(crate::model::memory::Durable::CHANGES_KEPT);
         changes.drain(..excess);
-        self.memory.durable.register = Some(register);
         self.memory.moved_at = self.now();
+        self.install(register);
+    }
+
+    /// The register's writer is the truth: what kept it apart before no longer does.
+    pub(super) fn install(&mut self, register: Register) {
+        let durable = &mut self.memory.durable;
+        durable.rejoin[register.writer] = None;
+        durable.quarantine[register.writer] = None;
+        durable.register = Some(register);
     }
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use crate::model::action::{Action, ActionKind};
+use crate::model::action::{Action, ActionKind, Brought};
 use crate::model::finding::{Finding, Kind};
+use crate::model::gtid::GtidSet;
 use crate::model::member::Side;
 use crate::model::memory::{PausedBy, State, Why};
 use crate::model::time::Timestamp;
@@ -16,7 +17,7 @@ use super::stop::stop_cleanly;
 use super::table::{Event, Name, name, next};
 use super::turn::Turn;
 use super::{
-    binlogs, endpoint, events, forget, guard, hooks, instance, link, rejoin, requests, serve,
+    binlogs, endpoint, events, flap, forget, guard, hooks, instance, link, rejoin, requests, serve,
     strays, sync,
 };
 
@@ -45,6 +46,7 @@ pub(super) fn steps(turn: &mut Turn<'_>) -> bool {
     if let Some(error) = &turn.facts.store_error {
         turn.find(Finding::of_pair(Kind::StoreFails, error.clone()));
     }
+    flap::steps(turn);
     hooks::steps(turn);
     name_failures(turn);
     stop_cleanly(turn)
@@ -57,6 +59,7 @@ fn name_failures(turn: &mut Turn<'_>) {
         ActionKind::Initialise,
         ActionKind::Bootstrap,
         ActionKind::Hook,
+        ActionKind::Gate,
     ];
     for side in Side::BOTH {
         for (kind, outcome) in &turn.work(Some(side)).ended {
@@ -97,17 +100,29 @@ fn settling(turn: &mut Turn<'_>, since: Timestamp) {
 /// Names what holds the pair. A standby's relay logs may be all that is left of the writer's tail: they
 /// are copied aside before anybody touches them.
 fn holding(turn: &mut Turn<'_>, why: &Why, since: Timestamp) {
-    let detail = why.to_string();
-    turn.find(Finding::of_pair(Kind::Holding, detail));
-    let standby = match turn.memory.writer() {
-        Some(writer) if turn.is_dead(writer) => writer.peer(),
-        _ => return,
-    };
-    loss::ask_files(turn, standby.peer());
-    let work = turn.work(Some(standby));
-    if work.done_since(ActionKind::SaveRelay, since).is_none() {
-        turn.act(Action::SaveRelay { side: standby });
+    let mut detail = why.to_string();
+    if let Some(writer) = turn.memory.writer().filter(|writer| turn.is_dead(*writer)) {
+        let standby = writer.peer();
+        loss::ask_files(turn, writer);
+        let saved = turn
+            .work(Some(standby))
+            .done_since(ActionKind::SaveRelay, since);
+        match saved.map(|saved| &saved.result) {
+            Some(Ok(Brought::RelaySaved { to, files })) => {
+                let name = turn.policy.name(standby);
+                let files = files.join(", ");
+                detail = format!("{detail}; the relay logs of {name} are copied to {to}: {files}");
+            }
+            Some(_) => {}
+            None => {
+                let look = turn.server(standby);
+                let received = look.map_or_else(GtidSet::new, Turn::unapplied);
+                let side = standby;
+                turn.act(Action::SaveRelay { side, received });
+            }
+        }
     }
+    turn.find(Finding::of_pair(Kind::Holding, detail));
 }
 
 /// A clean stop's pause ends with the next start; an operator's does not.
@@ -133,18 +148,22 @@ pub(super) fn serving(turn: &mut Turn<'_>) -> bool {
         }
     };
     death::note_waiting(turn, writer);
+    forget_kill(turn, writer);
     let verdict = death::verdict(turn, writer);
     turn.hurry |= death::is_waiting(turn, writer);
     turn.wake(death::next_judgement(turn, writer));
     name_verdict(turn, writer, &verdict);
+    name_reader_exit(turn, writer.peer());
     let mut restart = false;
-    if matches!(
-        verdict,
-        Verdict::Dead | Verdict::Hung(_) | Verdict::Refuses(_)
-    ) {
+    if verdict == Verdict::Dead {
+        // What was received must be applied now, whoever takes over.
+        turn.memory.durable.holds[writer.peer()].applier = None;
+    }
+    if verdict.is_lost() {
         match loss::answer(turn, writer, &verdict) {
             Answer::Promote { why, proven } => {
-                return promote_now(turn, writer.peer(), why, proven);
+                promote_now(turn, writer.peer(), why, proven);
+                return false;
             }
             Answer::Restart(why) => {
                 turn.find_at(
@@ -172,6 +191,18 @@ pub(super) fn serving(turn: &mut Turn<'_>) -> bool {
     binlogs::steps(turn);
     plan_moves(turn, writer, &verdict);
     restart
+}
+
+/// The begin record of a kill that did not come to pass: the writer answers, and how it dies later is another
+/// story.
+fn forget_kill(turn: &mut Turn<'_>, writer: Side) {
+    let killed = turn.memory.durable.killed[writer].as_ref();
+    let answers = turn
+        .server(writer)
+        .is_some_and(|look| killed == Some(&look.incarnation));
+    if answers && turn.is_settled(writer, ActionKind::Kill) {
+        turn.memory.durable.killed[writer] = None;
+    }
 }
 
 /// Everything a pair needs while `writer` is the register's writer.
@@ -247,6 +278,18 @@ fn name_verdict(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) {
         }
     };
     turn.find_at(writer, kind, detail);
+}
+
+fn name_reader_exit(turn: &mut Turn<'_>, reader: Side) {
+    let Some(process) = turn.process(reader).filter(|process| !process.lives()) else {
+        return;
+    };
+    if process.incarnation.is_some() {
+        let how = process
+            .ended
+            .map_or_else(|| "it ended".into(), |ended| ended.to_string());
+        turn.find_at(reader, Kind::ReaderProcessExited, how);
+    }
 }
 
 /// Follows the edge, if the table has one. Returns whether it has.

@@ -74,8 +74,10 @@ pub enum Action {
         life: Incarnation,
         known: GtidSet,
     },
-    /// Copy the relay logs aside.
-    SaveRelay { side: Side },
+    /// Copy the relay logs aside, which hold at least these.
+    SaveRelay { side: Side, received: GtidSet },
+    /// Write out the transactions of its binary log that are not in `known`, and change nothing.
+    SaveOwn { side: Side, known: GtidSet },
     /// Create or repair accounts, plugins and the heartbeat schema, in no binary log.
     Bootstrap { side: Side },
     /// Create the application's account and schema, replicated. Writer only.
@@ -118,6 +120,8 @@ pub enum Action {
     Route { writer: Side, reader: Side },
     /// Run the hooks of an event.
     Hook(HookCall),
+    /// Run the hooks of an event that has to be agreed to.
+    Gate(HookCall),
 }
 
 /// The kind of an action: at most one of a kind is under way at a member.
@@ -135,6 +139,7 @@ pub enum ActionKind {
     Cut,
     Forget,
     SaveRelay,
+    SaveOwn,
     Bootstrap,
     CreateApp,
     Close,
@@ -154,6 +159,7 @@ pub enum ActionKind {
     PurgeBinlogs,
     Route,
     Hook,
+    Gate,
 }
 
 impl Action {
@@ -169,7 +175,8 @@ impl Action {
             | Self::Classify { side, .. }
             | Self::Cut { side, .. }
             | Self::Forget { side, .. }
-            | Self::SaveRelay { side }
+            | Self::SaveRelay { side, .. }
+            | Self::SaveOwn { side, .. }
             | Self::Bootstrap { side }
             | Self::CreateApp { side }
             | Self::Close { side }
@@ -187,7 +194,7 @@ impl Action {
             | Self::SetEvents { side, .. }
             | Self::HandOverEvents { side }
             | Self::PurgeBinlogs { side, .. } => Some(*side),
-            Self::Route { .. } | Self::Hook(_) => None,
+            Self::Route { .. } | Self::Hook(_) | Self::Gate(_) => None,
         }
     }
 
@@ -204,6 +211,7 @@ impl Action {
             Self::Cut { .. } => ActionKind::Cut,
             Self::Forget { .. } => ActionKind::Forget,
             Self::SaveRelay { .. } => ActionKind::SaveRelay,
+            Self::SaveOwn { .. } => ActionKind::SaveOwn,
             Self::Bootstrap { .. } => ActionKind::Bootstrap,
             Self::CreateApp { .. } => ActionKind::CreateApp,
             Self::Close { .. } => ActionKind::Close,
@@ -223,6 +231,7 @@ impl Action {
             Self::PurgeBinlogs { .. } => ActionKind::PurgeBinlogs,
             Self::Route { .. } => ActionKind::Route,
             Self::Hook(_) => ActionKind::Hook,
+            Self::Gate(_) => ActionKind::Gate,
         }
     }
 }
@@ -257,7 +266,11 @@ pub enum Brought {
         changes: Vec<String>,
     },
     /// [`Action::Cut`], [`Action::Forget`]: what was saved and cut off; empty where nothing had to be.
-    Removed(Removed),
+    Removed(Saved),
+    /// [`Action::SaveOwn`]: what was written out.
+    Saved(Saved),
+    /// [`Action::SaveRelay`]: the folder of the copies, and their names.
+    RelaySaved { to: String, files: Vec<String> },
     /// [`Action::CloseSessions`]: how many sessions were ended, which came back, and what the server
     /// had executed once the last of them was gone.
     Closed {
@@ -267,15 +280,31 @@ pub enum Brought {
     },
 }
 
-/// The tail that was cut off a dead server's binary log.
+/// Transactions of a server's binary log that were written out.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Removed {
-    /// Its transactions.
+pub struct Saved {
+    /// Which.
     pub gtids: GtidSet,
+    /// How many. A MariaDB set cannot tell, as others may have taken the numbers below.
+    pub count: u64,
     /// Rows by table, for people.
     pub rows: Vec<(String, u64)>,
     /// Where they are kept.
     pub saved_to: String,
+}
+
+impl std::fmt::Display for Saved {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let transactions = match self.count {
+            1 => "transaction",
+            _ => "transactions",
+        };
+        write!(f, "{} {transactions} ({})", self.count, self.gtids)?;
+        for (table, rows) in &self.rows {
+            write!(f, ", {rows} rows of {table}")?;
+        }
+        write!(f, ", saved to {}", self.saved_to)
+    }
 }
 
 /// Why an action failed.

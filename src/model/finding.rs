@@ -37,7 +37,6 @@ pub enum Kind {
     LinkConnecting,
     LinkMissing,
     LinkHeld,
-    LinkGated,
     LinkQuarantined,
     ReaderLagging,
     ReaderHasOwnRows,
@@ -62,6 +61,7 @@ pub enum Kind {
     ConfigEdited,
     RestartPending,
     ServerDoesNotStart,
+    ServerStarting,
     LoginRefused,
     ActionFailed,
     Holding,
@@ -122,7 +122,7 @@ impl Kind {
     }
 
     const fn entry(self) -> (Severity, &'static str, &'static str) {
-        use Severity::{Error, Info, Warning};
+        use Severity::{Error, Warning};
         match self {
             Self::WriterProcessExited => (Error, "the writer's process is ending or gone", ""),
             Self::ReaderProcessExited => (Warning, "the reader's process is ending or gone", ""),
@@ -171,11 +171,6 @@ impl Kind {
                 Warning,
                 "a thread is stopped on purpose",
                 "`dualmasterctl link release` ends it",
-            ),
-            Self::LinkGated => (
-                Info,
-                "the reverse link receives and does not apply, as it must at the writer",
-                "",
             ),
             Self::LinkQuarantined => (
                 Error,
@@ -277,6 +272,11 @@ impl Kind {
                 Error,
                 "the server does not start",
                 "read its last log lines",
+            ),
+            Self::ServerStarting => (
+                Warning,
+                "the server was started and has not answered yet: it may recover",
+                "read its log; where it will not end, kill its process",
             ),
             Self::LoginRefused => (
                 Error,

@@ -47,6 +47,9 @@ pub struct LinkStatus {
     pub received: GtidSet,
     /// A transaction came only in part and its rows may already be applied, with their locks held.
     pub half: bool,
+    /// Its applier waits so long with each transaction, in seconds, as somebody configured.
+    #[serde(default)]
+    pub delay_s: u64,
 }
 
 /// MariaDB in strict mode: what comes next in the relay log is not newer than the binary log.

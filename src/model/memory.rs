@@ -41,6 +41,12 @@ pub struct Memory {
     /// What a returning member has been seen to have, and since when.
     #[serde(default)]
     pub stood: Both<Option<Stood>>,
+    /// What a reader has that was made by neither member, and that its writer lacks.
+    #[serde(default)]
+    pub foreign: Both<GtidSet>,
+    /// What a standby had executed whose applier a lock of somebody else keeps waiting, and since when.
+    #[serde(default)]
+    pub held_up: Option<(GtidSet, Timestamp)>,
     /// Hooks that wait for their turn, oldest first.
     #[serde(default)]
     pub hooks: Vec<PendingHook>,
@@ -180,6 +186,8 @@ impl Memory {
             waited_at: Timestamp::BOOT,
             restarts: Both::default(),
             stood: Both::default(),
+            foreign: Both::default(),
+            held_up: None,
             hooks: Vec::new(),
             link_broken: Both::default(),
             binlogs: Both::default(),

@@ -70,6 +70,9 @@ pub struct SemiSync {
     pub source_status: bool,
     /// The replica side's variable is on.
     pub replica_on: bool,
+    /// The receiver that runs is a semi-sync replica of its source (status ON). One that was started while
+    /// the variable was off is none, whatever the variable says now: it acknowledges nothing.
+    pub replica_status: bool,
     /// Connected semi-sync replicas. It stays up to 30 s after a replica died: never proof of life.
     pub clients: u32,
     /// A commit waits for its acknowledgement now.
@@ -173,4 +176,15 @@ pub struct Blocker {
     pub account: String,
     /// What it holds, in the server's words.
     pub holds: String,
+}
+
+impl fmt::Display for Blocker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            session,
+            account,
+            holds,
+        } = self;
+        write!(f, "session {session} of {account} holds {holds}")
+    }
 }

@@ -24,6 +24,9 @@ use crate::model::time::Timestamp;
 /// The heartbeat table does not exist yet, or nobody may read it yet.
 const NO_TABLE: [u16; 4] = [1044, 1049, 1142, 1146];
 
+/// What a quick look leaves out is known for no longer than this.
+const WHOLE: Duration = Duration::from_secs(1);
+
 /// A session that looks, with what it last saw.
 #[derive(Debug)]
 pub struct Looker {
@@ -32,6 +35,8 @@ pub struct Looker {
     /// The heartbeat table was there at the last full look.
     has_schema: bool,
     last: Option<ServerFact>,
+    /// When the last full look was asked.
+    full_at: Timestamp,
 }
 
 /// The results of the statements of one round trip that were not yet read.
@@ -74,6 +79,7 @@ impl Looker {
             semi_sync,
             has_schema: false,
             last: None,
+            full_at: Timestamp::BOOT,
         })
     }
 
@@ -129,6 +135,7 @@ impl Looker {
             prepared_xa: core.prepared_xa,
             blockers,
         };
+        self.full_at = asked;
         self.last = Some(fact.clone());
         Ok(fact)
     }
@@ -174,10 +181,12 @@ impl Looker {
         now: fn() -> Timestamp,
         limit: Duration,
     ) -> Result<ServerFact, SqlError> {
-        let Some(mut fact) = self.last.clone() else {
+        let asked = now();
+        let known = self.last.clone().filter(|_| asked < self.full_at + WHOLE);
+        let Some(mut fact) = known else {
             return self.look_full(life, now, limit).await;
         };
-        fact.asked = now();
+        fact.asked = asked;
         let dialect = self.session.dialect();
         // Whether a source is on is seen only by looking: one that was on is asked at once.
         let with_status = self.semi_sync && fact.semi_sync.source_on;
@@ -196,6 +205,8 @@ impl Looker {
                 .rows(&dialect.semi_sync_status(), limit)
                 .await?;
             status::semi_sync_status(&rows, &mut semi_sync);
+        } else {
+            semi_sync.replica_status = fact.semi_sync.replica_status;
         }
         let known = fact.link.take();
         fact.link = match core.link {

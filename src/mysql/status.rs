@@ -86,6 +86,7 @@ pub fn link(
         ),
         received,
         half,
+        delay_s: number(row, &["SQL_Delay"]).unwrap_or_default(),
     }))
 }
 
@@ -122,7 +123,9 @@ pub fn semi_sync_status(rows: &[Row], semi: &mut SemiSync) {
             continue;
         };
         let name = name.to_ascii_lowercase();
-        if name.ends_with("_status") {
+        if name.ends_with("_slave_status") || name.ends_with("_replica_status") {
+            semi.replica_status = cells::is_on(&value);
+        } else if name.ends_with("_status") {
             semi.source_status = cells::is_on(&value);
         } else if name.ends_with("_clients") {
             semi.clients = value.parse().unwrap_or_default();

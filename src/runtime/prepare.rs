@@ -220,12 +220,9 @@ pub fn carry_out(order: &Order) -> Result<Answer, PrepareError> {
                 undone: undo::undo(saved, datadir)?,
             })
         }
-        Step::SaveTail { known, save_to } => {
-            let found = exclusive::save(&binlog()?, known, save_to)?;
-            Ok(Answer::TailSaved {
-                found,
-                saved: save_to.clone(),
-            })
+        Step::SaveOwn { known, into } => {
+            let (found, saved) = exclusive::save(&binlog()?, known, into)?;
+            Ok(Answer::OwnSaved { found, saved })
         }
         Step::Lacks { known } => Ok(Answer::Lacks {
             gtids: tail::lacks(&binlog()?, known)?,
@@ -250,8 +247,8 @@ pub fn carry_out(order: &Order) -> Result<Answer, PrepareError> {
             })
         }
         Step::CopyRelay { into } => {
-            let files = relay::copy_aside(&order.relay_index, datadir, into)?;
-            Ok(Answer::RelayCopied { files })
+            let (to, files) = relay::copy_aside(&order.relay_index, datadir, into)?;
+            Ok(Answer::RelayCopied { to, files })
         }
         Step::Serve { .. } => {
             refuse_running(datadir)?;

@@ -207,6 +207,7 @@ impl Look {
                 source_on: self.source_on,
                 source_status: self.source_on,
                 replica_on: true,
+                replica_status: true,
                 clients: self.clients,
                 waiting: self.waiting,
                 timeout_ms: ENDLESS_MS,
@@ -215,6 +216,7 @@ impl Look {
                 wait_count: 1,
             },
             link: self.link.then(|| LinkStatus {
+                delay_s: 0,
                 source_host: "127.0.0.1".into(),
                 source_port: port(side.peer()),
                 by_gtid: true,

@@ -31,7 +31,7 @@ impl State {
             self.world.broken.get_or_insert(what);
         }
         match step.action.kind() {
-            ActionKind::Hook | ActionKind::DestroyClients => false,
+            ActionKind::Hook | ActionKind::Gate | ActionKind::DestroyClients => false,
             ActionKind::CloseSessions | ActionKind::SaveRelay => {
                 let brought = match step.action {
                     Action::CloseSessions { side } => Brought::Closed {

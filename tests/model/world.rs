@@ -1,6 +1,6 @@
 //! The two servers: writes, replication, and what actions do to them.
 
-use dualmasterd::model::action::{Action, ActionError, Brought, Removed};
+use dualmasterd::model::action::{Action, ActionError, Brought, Saved};
 use dualmasterd::model::gtid::GtidSet;
 use dualmasterd::model::link::Receiver;
 use dualmasterd::model::member::{Both, Side};
@@ -363,7 +363,7 @@ impl World {
         let lacks = |txn: &Txn| !known.contains(&set(family, &[*txn]));
         let log = &self.servers[side].log;
         let Some(first) = log.iter().position(lacks) else {
-            return Ok(Brought::Removed(Removed::default()));
+            return Ok(Brought::Removed(Saved::default()));
         };
         if self.servers[side].clean || !log[first..].iter().all(lacks) {
             return Err(ActionError::Refused("refused".into()));
@@ -377,9 +377,9 @@ impl World {
                 .get_or_insert("an acknowledged write was cut off");
         }
         let gtids = set(family, &removed);
-        Ok(Brought::Removed(Removed {
+        Ok(Brought::Removed(Saved {
             gtids,
-            ..Removed::default()
+            ..Saved::default()
         }))
     }
 

@@ -94,7 +94,7 @@ fn happening(rng: &mut Rng) -> Happening {
         10..=12 => Happening::Fault(Fault::DaemonKilled),
         13 => Happening::Fault(Fault::ApplierStopped(side)),
         14 => Happening::Fault(Fault::ReceiverStopped(side)),
-        15 => Happening::Fault(Fault::Mute(side)),
+        15 => Happening::Fault(rng.pick(&[Fault::Mute(side), Fault::Plain(side)])),
         16 => Happening::Pause,
         17 => Happening::Resume,
         18 => Happening::Hold(side, thread),

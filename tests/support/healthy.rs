@@ -76,6 +76,7 @@ fn server(family: Family, side: Side) -> ServerFact {
             source_on: writer,
             source_status: writer,
             replica_on: true,
+            replica_status: true,
             clients: 1,
             waiting: false,
             timeout_ms: ENDLESS_MS,
@@ -93,6 +94,7 @@ fn server(family: Family, side: Side) -> ServerFact {
             applier_error: None,
             received: gtids(family),
             half: false,
+            delay_s: 0,
         }),
         heartbeats: vec![HeartbeatRow {
             server_id: server_id(Side::A),
@@ -169,7 +171,6 @@ pub fn facts(family: Family) -> Facts {
 /// What is remembered.
 pub fn memory(family: Family) -> Memory {
     let durable = Durable {
-        boot: boot(),
         register: Some(Register {
             epoch: 1,
             writer: Side::A,

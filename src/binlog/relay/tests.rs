@@ -28,7 +28,7 @@ fn copies_are_whole_or_not_there() {
     fs::write(datadir.path("other"), b"1").unwrap();
     let into = datadir.path("saved");
     let index = datadir.path("binlog.index");
-    let copy = || copy_aside(&index, datadir.folder.path(), &into).unwrap();
+    let copy = || copy_aside(&index, datadir.folder.path(), &into).unwrap().1;
     let folders = || {
         let entries = fs::read_dir(&into).unwrap();
         entries.map(|e| e.unwrap().path()).collect::<Vec<_>>()
@@ -43,7 +43,7 @@ fn copies_are_whole_or_not_there() {
     assert_eq!(copy(), copied);
     assert_eq!(folders(), [whole]);
     let none = copy_aside(&datadir.path("no.index"), datadir.folder.path(), &into);
-    assert_eq!(none.unwrap().len(), 1);
+    assert_eq!(none.unwrap().1.len(), 1);
 }
 
 #[test]
@@ -51,12 +51,12 @@ fn rows_that_came_since_are_copied_though_the_index_is_the_same() {
     let datadir = Datadir::of(&[&Log::new(true, 0)]);
     let (into, index) = (datadir.path("saved"), datadir.path("binlog.index"));
     let size = |copied: &[Copied]| copied.iter().map(|file| file.bytes).sum::<u64>();
-    let before = copy_aside(&index, datadir.folder.path(), &into).unwrap();
+    let before = copy_aside(&index, datadir.folder.path(), &into).unwrap().1;
     let log = datadir.path("binlog.000001");
     let mut text = fs::read(&log).unwrap();
     text.extend([0; 100]);
     fs::write(&log, text).unwrap();
-    let after = copy_aside(&index, datadir.folder.path(), &into).unwrap();
+    let after = copy_aside(&index, datadir.folder.path(), &into).unwrap().1;
     assert_eq!(size(&after), size(&before) + 100);
 }
 
@@ -67,7 +67,7 @@ fn old_copies_go() {
     fs::create_dir_all(into.join("tail-1-2")).unwrap();
     for round in 0..COPIES_KEPT + 3 {
         fs::write(datadir.path("master.info"), vec![0; round + 1]).unwrap();
-        copy_aside(&index, datadir.folder.path(), &into).unwrap();
+        copy_aside(&index, datadir.folder.path(), &into).unwrap().1;
     }
     let left = fs::read_dir(&into).unwrap().count();
     assert_eq!(left, COPIES_KEPT + 1, "the tail stays");

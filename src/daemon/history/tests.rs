@@ -6,6 +6,7 @@ use crate::model::memory::{OpEnded, Stage, Switch};
 
 fn switching() -> State {
     State::Switching(Switch {
+        clock: Timestamp::BOOT,
         op: OpId(9),
         to: Side::B,
         since: at(9_900),

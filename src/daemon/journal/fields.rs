@@ -33,7 +33,6 @@ pub(super) fn link_to(policy: &Policy, finding: &Finding) -> Option<String> {
         Kind::LinkConnecting,
         Kind::LinkMissing,
         Kind::LinkHeld,
-        Kind::LinkGated,
         Kind::LinkQuarantined,
         Kind::ReaderLagging,
         Kind::StrayOnWriter,

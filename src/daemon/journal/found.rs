@@ -42,8 +42,6 @@ findings! {
         "It configures the link, unless that would throw received transactions away.";
     LinkHeld, "01dcc131f89b4c7485e4c750b1092717",
         "It leaves the thread stopped until the hold ends.";
-    LinkGated, "546d3e709a7b483ab4d905693c53b249",
-        "It keeps the writer's applier stopped, so that nothing written on the reader comes back by itself.";
     LinkQuarantined, "48db9d8d782d4521a78c27fe9fd95bbe",
         "It keeps the member's link stopped and throws nothing away.";
     ReaderLagging, "c09e9226996b4408a6c9305feb1f8c55",
@@ -90,6 +88,8 @@ findings! {
         "It set what can be set at run time.";
     ServerDoesNotStart, "5d0fe45739c649b28e3fb19bf3ef10ac",
         "It tries again after 1, 5, 30 and then every 60 seconds.";
+    ServerStarting, "5e0f2c7f9d1b4c1e8a53b7d0c6429a18",
+        "It waits: a recovery lasts as long as it lasts, and is never cut short.";
     LoginRefused, "340e5dc0e28f42698ba298a02d7ddc60",
         "It tries to make its accounts again.";
     ActionFailed, "38eca215f5994b1092441cc247e742ac",

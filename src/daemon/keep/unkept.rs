@@ -13,6 +13,7 @@ use crate::daemon::history::History;
 use crate::daemon::report::report as report_of;
 use crate::decide;
 use crate::model::facts::Facts;
+use crate::model::incarnation::BootId;
 use crate::model::member::Both;
 use crate::model::memory::{Durable, Memory};
 use crate::model::policy::Policy;
@@ -36,7 +37,7 @@ pub(in crate::daemon) fn unkept(settings: &PairSettings, why: &str) -> PairHandl
 
 /// What is known before the first look.
 pub(super) fn unseen(policy: &Policy, durable: &Durable) -> PairReport {
-    let facts = Facts::unseen(clock::now(), durable.boot.clone());
+    let facts = Facts::unseen(clock::now(), BootId::default());
     let memory = Memory::after_start(durable.clone(), facts.now);
     let decision = decide::decide(policy, &memory, &facts);
     let explanation = decide::explain(policy, &decision.memory, &facts);

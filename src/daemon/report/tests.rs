@@ -90,6 +90,7 @@ fn server(pid: i32, writable: bool, executed: &str, heartbeat_ms: u64) -> Server
         executed: GtidSet::parse_mariadb(executed).unwrap(),
         semi_sync: SemiSync::default(),
         link: Some(LinkStatus {
+            delay_s: 0,
             source_host: "127.0.0.1".to_owned(),
             source_port: 1,
             by_gtid: true,

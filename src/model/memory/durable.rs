@@ -4,15 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::action::OpId;
 use crate::model::gtid::GtidSet;
-use crate::model::incarnation::{BootId, Incarnation};
+use crate::model::incarnation::Incarnation;
 use crate::model::member::{Both, Side};
 use crate::model::register::Register;
 
 /// What is stored: a promise rests on each field.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Durable {
-    /// The boot in which the timestamps below were taken.
-    pub boot: BootId,
     /// Which servers the sides are, since a writer was first chosen: everything here is kept by side.
     #[serde(default)]
     pub members: Option<Both<Identity>>,
@@ -109,8 +107,6 @@ pub struct Rejoin {
     pub cut: bool,
     /// The cut was done or found unnecessary; the server may start.
     pub cut_done: bool,
-    /// What the new writer had when it was opened.
-    pub known: GtidSet,
     /// It is a MariaDB reader: what is cut off changes nothing, and has long been committed.
     #[serde(default)]
     pub forget: bool,

@@ -36,6 +36,8 @@ pub struct Switch {
     pub to: Side,
     /// When it began.
     pub since: Timestamp,
+    /// From when on its deadline counts: its begin, or the end of the hooks that had to agree.
+    pub clock: Timestamp,
     /// How far it has come.
     pub stage: Stage,
     /// Transactions of the next writer's own that were accepted with the request.

@@ -21,7 +21,7 @@ pub(super) const REST: &str = "SELECT @@global.server_id AS server_id, NULL AS s
 /// Semi-sync's counters.
 pub(super) const STATUS: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN \
     ('Rpl_semi_sync_master_status', 'Rpl_semi_sync_master_clients', \
-    'Rpl_semi_sync_master_wait_sessions')";
+    'Rpl_semi_sync_master_wait_sessions', 'Rpl_semi_sync_slave_status')";
 
 /// MariaDB names the holder of a global lock only with a plugin that its packages leave out, so
 /// the session that waited longest stands for it.

@@ -71,10 +71,11 @@ pub(super) fn status(dialect: Dialect) -> String {
     };
     format!(
         "SELECT VARIABLE_NAME, VARIABLE_VALUE FROM {table} WHERE VARIABLE_NAME IN \
-         ('{}', '{}', '{}')",
+         ('{}', '{}', '{}', '{}')",
         dialect.source_var("status"),
         dialect.source_var("clients"),
         dialect.source_var("wait_sessions"),
+        dialect.replica_var("status"),
     )
 }
 

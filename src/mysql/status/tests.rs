@@ -200,7 +200,12 @@ fn semi_sync_in_both_vocabularies() {
             ],
             &mut semi,
         );
-        assert!(semi.source_status && semi.waiting);
+        assert!(semi.source_status && semi.waiting && !semi.replica_status);
         assert_eq!(semi.clients, 2);
+    }
+    for name in ["Rpl_semi_sync_slave_status", "Rpl_semi_sync_replica_status"] {
+        let mut semi = SemiSync::default();
+        semi_sync_status(&[row(&[("n", name), ("v", "ON")])], &mut semi);
+        assert!(semi.replica_status && !semi.source_status);
     }
 }

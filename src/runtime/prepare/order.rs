@@ -15,7 +15,7 @@ use crate::model::gtid::GtidSet;
 use crate::model::server::Family;
 
 /// The version of [`Order`] and [`Reply`]; it rises with each change of their form.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// What is to be done to one server's datadir.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,12 +98,12 @@ pub enum Step {
         /// The folder of the cut.
         saved: PathBuf,
     },
-    /// Save the transactions that are not in `known`, and change nothing.
-    SaveTail {
-        /// What the peer executed or received.
+    /// Save the transactions that are not in `known`, and change nothing. The server may run.
+    SaveOwn {
+        /// What the peer executed.
         known: GtidSet,
-        /// A folder for this purpose alone.
-        save_to: PathBuf,
+        /// The folder of all that is saved; each set of transactions gets a folder of its own in it.
+        into: PathBuf,
     },
     /// Say which transactions of the files are not in `known`.
     Lacks {
@@ -167,7 +167,7 @@ impl Step {
             Self::Initialise { .. } => "initialise",
             Self::Cut { .. } => "cut",
             Self::UndoCut { .. } => "undo_cut",
-            Self::SaveTail { .. } => "save_tail",
+            Self::SaveOwn { .. } => "save_own",
             Self::Lacks { .. } => "lacks",
             Self::Classify { .. } => "classify",
             Self::Forget { .. } => "forget",
@@ -231,7 +231,7 @@ pub enum Answer {
         undone: bool,
     },
     /// The unknown transactions are saved.
-    TailSaved {
+    OwnSaved {
         /// What was found.
         found: Exclusive,
         /// Where it is saved.
@@ -253,6 +253,8 @@ pub enum Answer {
     MayServe,
     /// The relay logs are copied.
     RelayCopied {
+        /// Their folder.
+        to: PathBuf,
         /// The copies.
         files: Vec<Copied>,
     },

@@ -2,7 +2,7 @@
 
 use dualmasterd::model::member::Side;
 
-use super::{FAMILIES, SWITCHOVER, each, healthy, moves, recovers, writer};
+use super::{FAMILIES, SWITCHOVER, each, healthy, moves, recovers, tail, writer};
 use crate::support::policy;
 use crate::world::fault::Fault;
 use crate::world::{MS, SECOND};
@@ -34,6 +34,25 @@ fn a_switchover_that_cannot_close_the_writer_is_undone() {
         assert!(ended.result.is_err(), "{ended:?}");
         recovers(world, 30 * SECOND);
         assert_eq!(writer(world), old);
+    });
+}
+
+/// The old writer freezes anywhere in a switchover, and nobody thaws it.
+#[test]
+fn a_writer_that_freezes_in_a_switchover_is_replaced() {
+    each(|world| {
+        for _ in 0..3 {
+            let old = writer(world);
+            world.request(SWITCHOVER);
+            let wait = world.rng.within(0, 40 * MS);
+            world.run(wait);
+            world.fault(Fault::Frozen(old));
+            let at = world.now + 4 * SECOND;
+            let served = world.run_until(8 * SECOND, |world| world.last_ack > at);
+            assert!(served && writer(world) == old.peer(), "{}", tail(world));
+            world.fault(Fault::Thawed(old));
+            recovers(world, 20 * SECOND);
+        }
     });
 }
 

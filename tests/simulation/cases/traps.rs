@@ -114,6 +114,25 @@ fn a_third_replica_makes_the_standby_unproven() {
     });
 }
 
+/// The writer counts one client, and it is not the peer.
+#[test]
+fn a_third_replica_acknowledges_for_nobody() {
+    each(|world| {
+        let old = writer(world);
+        let fetches_only = Fault::Plain(old.peer());
+        world.fault(fetches_only);
+        world.fault(Fault::ThirdReplica(old));
+        world.run(6 * SECOND);
+        world.fault(Fault::Frozen(old.peer()));
+        world.run(300 * MS);
+        world.fault(Fault::Killed(old));
+        world.run(100 * MS);
+        world.fault(Fault::Thawed(old.peer()));
+        world.fault(Fault::ThirdGone(old));
+        recovers(world, 30 * SECOND);
+    });
+}
+
 #[test]
 fn a_prepared_xa_transaction_refuses_the_switchover() {
     each(|world| {

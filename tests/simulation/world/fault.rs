@@ -5,7 +5,7 @@ use dualmasterd::model::link::Receiver;
 use dualmasterd::model::member::Side;
 use dualmasterd::model::server::Family;
 
-use super::server::{Content, Session};
+use super::server::{Acks, Content, Session};
 use super::tale::Tale;
 use super::{Event, MS, SECOND, Time, World};
 
@@ -37,6 +37,8 @@ pub enum Fault {
     Reseeded(Side),
     /// The connection of this member's receiver stays green and acknowledges nothing.
     Mute(Side),
+    /// Root started this member's receiver anew as no semi-sync replica: green, counted by nobody.
+    Plain(Side),
     /// Both servers die in the same instant.
     BothKilled,
     /// A disk that does not answer: the server waits in the kernel, and SIGKILL with it.
@@ -112,7 +114,7 @@ impl World {
             Fault::ReceiverStopped(side) => {
                 if let Some(life) = self.servers[side].life.as_mut() {
                     life.receiver = Receiver::Stopped;
-                    life.mute = false;
+                    life.acks = Acks::All;
                     self.client_is_gone(side.peer(), true);
                 }
             }
@@ -160,7 +162,17 @@ impl World {
             Fault::StoreFails(span) => self.weather.store_fails = now + span,
             Fault::Mute(side) => {
                 if let Some(life) = self.servers[side].life.as_mut() {
-                    life.mute = life.receiver == Receiver::Running;
+                    life.acks = match life.receiver {
+                        Receiver::Running => Acks::Mute,
+                        Receiver::Connecting | Receiver::Stopped => Acks::All,
+                    };
+                }
+            }
+            Fault::Plain(side) => {
+                let life = self.servers[side].life.as_mut();
+                if let Some(life) = life.filter(|life| life.receiver == Receiver::Running) {
+                    life.acks = Acks::Plain;
+                    self.client_is_gone(side.peer(), true);
                 }
             }
         }

@@ -5,7 +5,7 @@ use dualmasterd::model::link::{Receiver, ThreadError};
 use dualmasterd::model::member::Side;
 use dualmasterd::model::server::{ENDLESS_MS, Family};
 
-use super::server::{Content, Phase, Session, Txn};
+use super::server::{Acks, Content, Phase, Session, Txn};
 use super::{Event, MS, SECOND, Time, World};
 
 fn error(errno: u32, text: &str) -> Option<ThreadError> {
@@ -150,7 +150,7 @@ impl World {
         if life.receiver != Receiver::Running {
             return;
         }
-        let (cursor, mute, connected_at) = (life.cursor, life.mute, life.connected_at);
+        let (cursor, acks, connected_at) = (life.cursor, life.acks, life.connected_at);
         let end = self.servers[from].binlog.len();
         let mut newest = None;
         for at in cursor..end {
@@ -166,7 +166,7 @@ impl World {
         }
         self.after(MS / 2, Event::Applies(to));
         let source_life = self.servers[from].life.as_ref();
-        if let Some(txn) = newest.filter(|_| !mute)
+        if let Some(txn) = newest.filter(|_| acks == Acks::All)
             && let Some(source) = source_life.map(|life| life.incarnation.clone())
         {
             // MySQL's acknowledgement thread looks for new sockets about once a second.
@@ -323,6 +323,6 @@ impl World {
             && self.servers[replica]
                 .life
                 .as_ref()
-                .is_some_and(|life| life.receiver == Receiver::Running && !life.mute)
+                .is_some_and(|life| life.receiver == Receiver::Running && life.acks == Acks::All)
     }
 }

@@ -76,6 +76,17 @@ pub enum Phase {
     Stopping,
 }
 
+/// What a receiver that is connected acknowledges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acks {
+    /// Everything.
+    All,
+    /// Nothing, though it looks green.
+    Mute,
+    /// Nothing, as it was started as no semi-sync replica.
+    Plain,
+}
+
 /// A running process.
 #[derive(Debug, Clone)]
 pub struct Life {
@@ -107,8 +118,8 @@ pub struct Life {
     pub applier_error: Option<ThreadError>,
     /// When the receiver connected, in microseconds.
     pub connected_at: u64,
-    /// The connection is green and acknowledges nothing.
-    pub mute: bool,
+    /// What its receiver acknowledges.
+    pub acks: Acks,
     pub waiting: VecDeque<Waiting>,
     /// The peer's receiver counts as a semi-sync client until then, in microseconds.
     pub client_until: u64,
@@ -343,6 +354,7 @@ impl Server {
         self.binlog = copy;
         self.relay.clear();
         self.partial = false;
+        self.unreadable = false;
         self.received = GtidSet::new();
         self.link = false;
     }
@@ -374,7 +386,7 @@ impl Server {
             applier: false,
             applier_error: None,
             connected_at: 0,
-            mute: false,
+            acks: Acks::All,
             waiting: VecDeque::new(),
             client_until: 0,
             events_on: false,

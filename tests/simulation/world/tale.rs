@@ -102,7 +102,7 @@ fn in_short(action: &Action) -> String {
         (Action::Route { writer, reader }, _) => {
             format!("{kind:?} writer {writer}, reader {reader}")
         }
-        (Action::Hook(call), _) => format!("{kind:?} {call:?}"),
+        (Action::Hook(call) | Action::Gate(call), _) => format!("{kind:?} {call:?}"),
         (Action::Start { role, .. }, Some(side)) => format!("{kind:?} {side} as {role:?}"),
         (_, Some(side)) => format!("{kind:?} {side}"),
         (_, None) => format!("{kind:?}"),

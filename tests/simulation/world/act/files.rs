@@ -1,6 +1,6 @@
 //! What is done to processes and to the files of dead servers.
 
-use dualmasterd::model::action::{ActionError, Brought, Removed};
+use dualmasterd::model::action::{ActionError, Brought, Saved};
 use dualmasterd::model::gtid::GtidSet;
 use dualmasterd::model::incarnation::Incarnation;
 use dualmasterd::model::member::Side;
@@ -79,7 +79,7 @@ impl World {
         let server = &self.servers[side];
         let lacks = |entry: &Entry| !known.contains(&server.set([entry]));
         let Some(first) = server.binlog.iter().position(lacks) else {
-            return Ends(Ok(Brought::Removed(Removed::default())));
+            return Ends(Ok(Brought::Removed(Saved::default())));
         };
         let own = &server.binlog[first..];
         if !own.iter().all(|entry| entry.content == Content::Flush) {
@@ -87,8 +87,9 @@ impl World {
         }
         let removed = self.servers[side].truncate(first);
         let gtids = self.servers[side].set(&removed);
-        Ends(Ok(Brought::Removed(Removed {
+        Ends(Ok(Brought::Removed(Saved {
             gtids,
+            count: removed.len() as u64,
             rows: Vec::new(),
             saved_to: "/saved".into(),
         })))
@@ -101,7 +102,7 @@ impl World {
         let server = &self.servers[side];
         let lacks = |entry: &Entry| !known.contains(&server.set([entry]));
         let Some(first) = server.binlog.iter().position(lacks) else {
-            return Ends(Ok(Brought::Removed(Removed::default())));
+            return Ends(Ok(Brought::Removed(Saved::default())));
         };
         if server.clean {
             return Ends(Err(ActionError::Refused("it was stopped in order".into())));
@@ -113,8 +114,21 @@ impl World {
         self.cuts += 1;
         let gtids = self.servers[side].set(&removed);
         self.check_cut(side, &removed);
-        Ends(Ok(Brought::Removed(Removed {
+        Ends(Ok(Brought::Removed(Saved {
             gtids,
+            count: removed.len() as u64,
+            rows: Vec::new(),
+            saved_to: "/saved".into(),
+        })))
+    }
+
+    pub(super) fn saves_own(&self, side: Side, known: &GtidSet) -> Effect {
+        let server = &self.servers[side];
+        let lacks = |entry: &&Entry| !known.contains(&server.set([*entry]));
+        let own: Vec<_> = server.binlog.iter().filter(lacks).collect();
+        Ends(Ok(Brought::Saved(Saved {
+            count: own.len() as u64,
+            gtids: server.set(own),
             rows: Vec::new(),
             saved_to: "/saved".into(),
         })))

@@ -8,7 +8,7 @@ use dualmasterd::model::server::Family;
 
 use super::Effect::{self, Ends, EndsLater, Waits};
 use super::{done, failed};
-use crate::world::server::Server;
+use crate::world::server::{Acks, Server};
 use crate::world::{Event, MS, SECOND, Time, World};
 
 fn readable(server: &Server) -> Result<(), Effect> {
@@ -47,7 +47,7 @@ impl World {
             life.receiver_error = None;
             life.applier = false;
             life.applier_error = None;
-            life.mute = false;
+            life.acks = Acks::All;
             if connected {
                 self.client_is_gone(side.peer(), true);
             }
@@ -86,7 +86,7 @@ impl World {
         let life = self.server(side, begun)?;
         life.receiver = Receiver::Connecting;
         life.receiver_error = None;
-        life.mute = false;
+        life.acks = Acks::All;
         self.after(15 * MS, Event::Connects(side));
         Ok(done())
     }
@@ -104,7 +104,7 @@ impl World {
         }
         life.receiver = Receiver::Stopped;
         life.receiver_error = None;
-        life.mute = false;
+        life.acks = Acks::All;
         self.client_is_gone(side.peer(), true);
         Ok(done())
     }

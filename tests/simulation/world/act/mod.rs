@@ -159,7 +159,11 @@ impl World {
             Action::Classify { side, gtids } => self.classifies(*side, gtids),
             Action::Cut { side, life, known } => self.cuts(*side, life, known),
             Action::Forget { side, life, known } => self.forgets(*side, life, known),
-            Action::SaveRelay { .. } | Action::Hook(_) | Action::PurgeBinlogs { .. } => done(),
+            Action::SaveOwn { side, known } => self.saves_own(*side, known),
+            Action::SaveRelay { .. }
+            | Action::Hook(_)
+            | Action::Gate(_)
+            | Action::PurgeBinlogs { .. } => done(),
             Action::Bootstrap { side } => {
                 self.server(*side, begun)?;
                 self.servers[*side].accounts = true;

@@ -7,7 +7,7 @@ use dualmasterd::model::probe::{Pace, ProbeError};
 use dualmasterd::model::server::{Family, SemiSync, ServerFact, Version};
 
 use crate::support::{port, server_id};
-use crate::world::server::{Phase, Server};
+use crate::world::server::{Acks, Phase, Server};
 use crate::world::{Event, SECOND, Time, World};
 
 impl World {
@@ -155,6 +155,7 @@ impl World {
                 source_on: life.source_on,
                 source_status: life.source_on && life.source_status,
                 replica_on: true,
+                replica_status: life.receiver != Receiver::Stopped && life.acks != Acks::Plain,
                 clients: u32::from(life.client_until > self.now) + u32::from(life.third.is_some()),
                 waiting: !life.waiting.is_empty(),
                 timeout_ms: life.timeout_ms,
@@ -163,6 +164,7 @@ impl World {
                 wait_count: 1,
             },
             link: server.link.then(|| LinkStatus {
+                delay_s: 0,
                 source_host: "127.0.0.1".into(),
                 source_port: port(side.peer()),
                 by_gtid: true,
