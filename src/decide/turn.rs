@@ -201,11 +201,10 @@ impl<'a> Turn<'a> {
         let life_began = self.memory.lives_since[side].min(look.asked);
         let work = self.work(Some(side));
         let done = work.done_since(ActionKind::SaveRelay, life_began);
-        let held = done.and_then(|done| match &done.action {
-            Action::SaveRelay { received, .. } => Some(received),
-            _ => None,
-        });
-        held.is_some_and(|held| held.contains(&Self::unapplied(look)))
+        let unapplied = Self::unapplied(look);
+        done.is_some_and(|done| {
+            matches!(&done.action, Action::SaveRelay { received, .. } if received.contains(&unapplied))
+        })
     }
 
     /// The same; planned where they were not.

@@ -67,7 +67,7 @@ fn old_copies_go() {
     fs::create_dir_all(into.join("tail-1-2")).unwrap();
     for round in 0..COPIES_KEPT + 3 {
         fs::write(datadir.path("master.info"), vec![0; round + 1]).unwrap();
-        copy_aside(&index, datadir.folder.path(), &into).unwrap().1;
+        copy_aside(&index, datadir.folder.path(), &into).unwrap();
     }
     let left = fs::read_dir(&into).unwrap().count();
     assert_eq!(left, COPIES_KEPT + 1, "the tail stays");
