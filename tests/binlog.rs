@@ -43,7 +43,6 @@ impl Server {
         fs::write(server.path("my.cnf"), server.settings()).expect("settings");
         let step = || Step::Initialise {
             marker: server.marker(),
-            options: Vec::new(),
         };
         assert_eq!(
             server.order(step()).expect("made"),
@@ -374,16 +373,6 @@ fn mysql() {
     assert_eq!(server.lacking(&with_tags), GtidSet::new());
     assert_eq!(server.lacking(&known).count(), 2);
 
-    // Undone, the server is like one that was never cut.
-    server.crash();
-    let undone = server.order(Step::UndoCut {
-        saved: server.path("saved"),
-    });
-    assert_eq!(undone, Ok(Answer::CutUndone { undone: true }));
-    assert_eq!(server.lacking(&known).count(), 2);
-    server.start();
-    assert_eq!(server.lacking(&known).count(), 2);
-    server.sql("DELETE FROM test1.t WHERE id > 2");
     let known = server.executed();
     committed_ghosts_are_refused(&mut server, &known, "was logged before");
 }

@@ -128,9 +128,7 @@ impl InstanceHands {
             member: self.member.name.clone(),
             family: self.member.server.family,
         };
-        let options = Vec::new();
-        self.prepare(PrepareStep::Initialise { marker, options })
-            .await?;
+        self.prepare(PrepareStep::Initialise { marker }).await?;
         Ok(Brought::Nothing)
     }
 

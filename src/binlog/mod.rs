@@ -19,7 +19,6 @@ pub mod repeat;
 pub mod rows;
 pub mod save;
 pub mod tail;
-pub mod undo;
 pub mod walk;
 
 #[cfg(test)]

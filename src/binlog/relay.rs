@@ -1,8 +1,4 @@
-//! Relay logs: copied aside before anything may delete them, and where a MariaDB applier goes on.
-//!
-//! MariaDB in GTID mode deletes the relay logs at the start of either thread when both were
-//! stopped. `RELAY_LOG_FILE` and `RELAY_LOG_POS` are the one way to keep them, and they must name
-//! the first GTID event that was not applied: an earlier one is error 1950.
+//! Relay logs: copied aside before anything may delete them.
 
 use std::fs;
 use std::io;
@@ -12,18 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use super::copy::{self, FsError, failed};
 use super::index::{Index, IndexError};
-use super::walk::{FileError, Walk};
-use crate::model::gtid::{Gtid, GtidSet, Origin};
 
-/// Why relay logs were not copied or read.
+/// Why relay logs were not copied.
 #[derive(Debug, thiserror::Error)]
 pub enum RelayError {
     /// The index.
     #[error(transparent)]
     Index(#[from] IndexError),
-    /// A relay log.
-    #[error(transparent)]
-    File(#[from] FileError),
     /// The file system.
     #[error(transparent)]
     Fs(#[from] FsError),
@@ -37,18 +28,6 @@ pub struct Copied {
     pub name: String,
     /// Its bytes.
     pub bytes: u64,
-}
-
-/// Where an applier goes on.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RelayStart {
-    /// For `RELAY_LOG_FILE`.
-    pub file: String,
-    /// For `RELAY_LOG_POS`, in bytes.
-    pub position: u64,
-    /// The transaction there.
-    pub gtid: Gtid,
 }
 
 /// Copies the relay logs, their index and the server's notes about them into a folder of `into`, which
@@ -164,44 +143,6 @@ fn list(folder: &Path) -> Result<Vec<Copied>, RelayError> {
     }
     copied.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(copied)
-}
-
-/// The first GTID event of MariaDB relay logs above `slave_pos` (`gtid_slave_pos`), which is the
-/// last sequence of each domain, whichever server wrote it. None when all was applied.
-///
-/// # Errors
-/// [`RelayError`].
-pub fn first_above(index: &Index, slave_pos: &GtidSet) -> Result<Option<RelayStart>, RelayError> {
-    for file in &index.files {
-        let wrong = |source| FileError {
-            path: file.path.clone(),
-            source,
-        };
-        let mut walk = Walk::open(&file.path)?;
-        while let Some(transaction) = walk.next().map_err(wrong)? {
-            if is_above(&transaction.gtid, slave_pos) {
-                let (file, position) = (file.name(), transaction.start);
-                return Ok(Some(RelayStart {
-                    file,
-                    position,
-                    gtid: transaction.gtid,
-                }));
-            }
-        }
-    }
-    Ok(None)
-}
-
-fn is_above(gtid: &Gtid, slave_pos: &GtidSet) -> bool {
-    let domain = |origin: &Origin| match origin {
-        Origin::Mariadb { domain, .. } => Some(*domain),
-        Origin::Mysql { .. } => None,
-    };
-    let same = slave_pos
-        .iter()
-        .filter(|(origin, _)| domain(origin) == domain(&gtid.origin));
-    same.filter_map(|(_, numbers)| numbers.last())
-        .all(|last| gtid.number > last)
 }
 
 #[cfg(test)]

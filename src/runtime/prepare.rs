@@ -16,9 +16,9 @@ use crate::binlog::cut::{self, CutError, Outcome};
 use crate::binlog::exclusive::{self, ExclusiveError};
 use crate::binlog::index::{Index, IndexError};
 use crate::binlog::relay::{self, RelayError};
+use crate::binlog::tail;
 use crate::binlog::tail::Refusal;
 use crate::binlog::walk::FileError;
-use crate::binlog::{tail, undo};
 use crate::runtime::systemd;
 
 pub mod initialise;
@@ -206,19 +206,11 @@ pub fn carry_out(order: &Order) -> Result<Answer, PrepareError> {
         Step::Version {} => Ok(Answer::Version {
             said: initialise::version(&order.server.server)?,
         }),
-        Step::Initialise { marker, options } => {
-            initialise::initialise(order, marker, options).map_err(Into::into)
-        }
+        Step::Initialise { marker } => initialise::initialise(order, marker).map_err(Into::into),
         Step::Cut { known, save_to } => {
             refuse_running(datadir)?;
             let done = cut::cut(&order.binlog_index, datadir, known, order.family, save_to)?;
             Ok(cut_answer(done, save_to))
-        }
-        Step::UndoCut { saved } => {
-            refuse_running(datadir)?;
-            Ok(Answer::CutUndone {
-                undone: undo::undo(saved, datadir)?,
-            })
         }
         Step::SaveOwn { known, into } => {
             let (found, saved) = exclusive::save(&binlog()?, known, into)?;
@@ -253,12 +245,6 @@ pub fn carry_out(order: &Order) -> Result<Answer, PrepareError> {
         Step::Serve { .. } => {
             refuse_running(datadir)?;
             Ok(Answer::MayServe)
-        }
-        Step::RelayStart { slave_pos } => {
-            let index = Index::read(&order.relay_index, datadir)?;
-            Ok(Answer::RelayStart {
-                start: relay::first_above(&index, slave_pos)?,
-            })
         }
     }
 }

@@ -37,10 +37,7 @@ fn orders_and_replies() {
     };
     let examples = [
         order(Step::Inspect {}),
-        order(Step::Initialise {
-            marker,
-            options: vec!["--x".into()],
-        }),
+        order(Step::Initialise { marker }),
         order(Step::Cut {
             known,
             save_to: "/saved".into(),

@@ -85,17 +85,13 @@ const ADVICE: &str = "\nInstallation of system tables failed!";
 ///
 /// # Errors
 /// [`InitialiseError`]; the datadir is as it was.
-pub(super) fn initialise(
-    order: &Order,
-    marker: &Marker,
-    options: &[String],
-) -> Result<Answer, InitialiseError> {
+pub(super) fn initialise(order: &Order, marker: &Marker) -> Result<Answer, InitialiseError> {
     if is_there(&order.datadir, marker)? {
         Scratch::clear(&order.datadir)?;
         return Ok(Answer::Initialised { made: false });
     }
     let scratch = Scratch::begin(&order.datadir)?;
-    make(order, options, &scratch)?;
+    make(order, &scratch)?;
     let text = serde_json::to_vec_pretty(marker).map_err(InitialiseError::Marker)?;
     copy::replace(&scratch.data().join(inspect::MARKER), &text)?;
     let data = File::open(scratch.data()).map_err(failed("opening", &scratch.data()))?;
@@ -201,7 +197,7 @@ impl Scratch {
     }
 }
 
-fn make(order: &Order, options: &[String], scratch: &Scratch) -> Result<(), InitialiseError> {
+fn make(order: &Order, scratch: &Scratch) -> Result<(), InitialiseError> {
     copy::make_folder(&scratch.data())?;
     let program = match order.family {
         Family::Mysql => &order.server.server,
@@ -246,7 +242,6 @@ fn make(order: &Order, options: &[String], scratch: &Scratch) -> Result<(), Init
     if geteuid().is_root() {
         command.arg("--user=root");
     }
-    command.args(options);
     run(command, program, order, scratch)
 }
 

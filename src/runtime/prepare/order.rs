@@ -9,7 +9,7 @@ use super::PrepareError;
 use super::initialise::InitialiseError;
 use super::inspect::Datadir;
 use crate::binlog::exclusive::{Exclusive, ExclusiveError};
-use crate::binlog::relay::{Copied, RelayStart};
+use crate::binlog::relay::Copied;
 use crate::binlog::tail::CutPlan;
 use crate::model::gtid::GtidSet;
 use crate::model::server::Family;
@@ -83,8 +83,6 @@ pub enum Step {
     Initialise {
         /// Who makes it.
         marker: Marker,
-        /// Further options for the server while it initialises.
-        options: Vec<String>,
     },
     /// Save, then cut off the tail of the binary log that is not in `known`. The server is dead.
     Cut {
@@ -92,11 +90,6 @@ pub enum Step {
         known: GtidSet,
         /// A folder for this cut alone.
         save_to: PathBuf,
-    },
-    /// Put a tail back that was cut off. The server is dead.
-    UndoCut {
-        /// The folder of the cut.
-        saved: PathBuf,
     },
     /// Save the transactions that are not in `known`, and change nothing. The server may run.
     SaveOwn {
@@ -141,11 +134,6 @@ pub enum Step {
         /// As many files may it open at most; `None`: as the unit says.
         open_files: Option<u64>,
     },
-    /// Find where a MariaDB applier goes on in its relay logs.
-    RelayStart {
-        /// `gtid_slave_pos`.
-        slave_pos: GtidSet,
-    },
 }
 
 /// Where a binary log is.
@@ -166,14 +154,12 @@ impl Step {
             Self::Version {} => "version",
             Self::Initialise { .. } => "initialise",
             Self::Cut { .. } => "cut",
-            Self::UndoCut { .. } => "undo_cut",
             Self::SaveOwn { .. } => "save_own",
             Self::Lacks { .. } => "lacks",
             Self::Classify { .. } => "classify",
             Self::Forget { .. } => "forget",
             Self::CopyRelay { .. } => "copy_relay",
             Self::Serve { .. } => "serve",
-            Self::RelayStart { .. } => "relay_start",
         }
     }
 }
@@ -225,11 +211,6 @@ pub enum Answer {
         /// Where it is saved.
         saved: PathBuf,
     },
-    /// The tail is put back.
-    CutUndone {
-        /// False: there was no cut, or it had been undone.
-        undone: bool,
-    },
     /// The unknown transactions are saved.
     OwnSaved {
         /// What was found.
@@ -257,11 +238,6 @@ pub enum Answer {
         to: PathBuf,
         /// The copies.
         files: Vec<Copied>,
-    },
-    /// Where the applier goes on.
-    RelayStart {
-        /// None: everything in the relay logs was applied.
-        start: Option<RelayStart>,
     },
 }
 

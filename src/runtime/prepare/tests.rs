@@ -20,8 +20,8 @@ fn order(folder: &Path, step: Step) -> Order {
     let script = "#!/bin/sh
 for arg; do case $arg in --datadir=*) data=${arg#*=};; esac; done
 echo starting
-case \"$*\" in *--fail*) echo 'no space' > $data/half; echo 'on stderr' >&2
-printf '\\nInstallation of system tables failed!  Examine the logs\\n\\nPlease check all\\n'; exit 3;; esac
+XX 'no space' > $data/half; echo 'on stderr' >&2
+printf '\\nInstallation of system tables failed!  Examine the logs\\n\\nPlease check all\\n'; exit 3; fi
 touch $data/mysql.ibd $data/auto.cnf
 ";
     fs::write(&server, script).unwrap();
@@ -44,15 +44,8 @@ touch $data/mysql.ibd $data/auto.cnf
     }
 }
 
-fn initialise(folder: &Path, options: &[&str]) -> Result<Answer, PrepareError> {
-    let options = options.iter().map(|o| (*o).to_owned()).collect();
-    carry_out(&order(
-        folder,
-        Step::Initialise {
-            marker: marker(),
-            options,
-        },
-    ))
+fn initialise(folder: &Path) -> Result<Answer, PrepareError> {
+    carry_out(&order(folder, Step::Initialise { marker: marker() }))
 }
 
 #[test]
@@ -102,7 +95,7 @@ fn a_datadir_is_made_whole_and_once() {
     fs::write(scratch.join("making"), "").unwrap();
     fs::create_dir(folder.path().join("a")).unwrap();
     assert_eq!(
-        initialise(folder.path(), &[]).unwrap(),
+        initialise(folder.path()).unwrap(),
         Answer::Initialised { made: true }
     );
     assert!(!scratch.exists());
@@ -116,7 +109,7 @@ fn a_datadir_is_made_whole_and_once() {
     fs::create_dir(&scratch).unwrap();
     fs::write(scratch.join("making"), "").unwrap();
     assert_eq!(
-        initialise(folder.path(), &[]).unwrap(),
+        initialise(folder.path()).unwrap(),
         Answer::Initialised { made: false }
     );
     assert!(!scratch.exists());
@@ -125,13 +118,15 @@ fn a_datadir_is_made_whole_and_once() {
 #[test]
 fn a_failing_program_leaves_no_datadir_and_tells_its_last_lines() {
     let folder = tempfile::tempdir().unwrap();
-    let error = initialise(folder.path(), &["--fail"]).unwrap_err();
+    fs::write(folder.path().join("fail"), "").unwrap();
+    let error = initialise(folder.path()).unwrap_err();
+    fs::remove_file(folder.path().join("fail")).unwrap();
     let failure = Failure::of(&error);
     assert_eq!(failure.kind, FailureKind::Server);
     assert_eq!(failure.log, ["starting", "on stderr"]);
     assert_eq!(inspect(&folder.path().join("a")), Datadir::Missing);
     assert_eq!(
-        initialise(folder.path(), &[]).unwrap(),
+        initialise(folder.path()).unwrap(),
         Answer::Initialised { made: true }
     );
 }
@@ -143,7 +138,7 @@ fn an_earlier_orders_program_is_waited_for() {
     fs::create_dir(&scratch).unwrap();
     let making = fs::File::create(scratch.join("making")).unwrap();
     making.lock().unwrap();
-    let error = initialise(folder.path(), &[]).unwrap_err();
+    let error = initialise(folder.path()).unwrap_err();
     assert_eq!(Failure::of(&error).kind, FailureKind::Running);
 }
 
@@ -152,7 +147,7 @@ fn what_is_not_ours_is_told_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let datadir = folder.path().join("a");
     let refused = |why: &str| {
-        let error = initialise(folder.path(), &[]).unwrap_err();
+        let error = initialise(folder.path()).unwrap_err();
         assert_eq!(Failure::of(&error).kind, FailureKind::Foreign);
         assert!(error.to_string().contains(why), "{error}");
     };
@@ -178,7 +173,7 @@ fn what_is_not_ours_is_told_and_left_alone() {
 fn persisted_settings_that_beat_the_option_file_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let datadir = folder.path().join("a");
-    initialise(folder.path(), &[]).unwrap();
+    initialise(folder.path()).unwrap();
     let persisted = r#"{"Version":2,"mysql_dynamic_variables":{"super_read_only":{"Value":"OFF"},
         "sort_buffer_size":{"Value":"1"}},"mysql_static_variables":{"skip_replica_start":{}}}"#;
     fs::write(datadir.join("mysqld-auto.cnf"), persisted).unwrap();
