@@ -9,10 +9,10 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::copy::{self, FsError, failed};
+use super::copy::{self, FsError, failed, saved_as};
 use super::event::{self, FLAGS_AT, IN_USE};
 use super::index::{Index, IndexError};
-use super::save::{self, SaveError, saved_as};
+use super::save::{self, SaveError};
 use super::tail::{self, CutPlan, Refusal, Rename, SizedFile, TailVerdict};
 use crate::model::gtid::{GtidSet, Origin};
 use crate::model::server::Family;

@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use super::copy::{self, FsError, failed};
 use super::ghost::{self, GhostTransaction};
 use super::index::Index;
-use super::save::saved_as;
 use super::tail::{self, Refusal};
 use super::walk::FileError;
 use super::walk::Walk;
@@ -72,16 +71,15 @@ pub fn save(
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
         Err(e) => return Err(failed("reading", &path)(e).into()),
     }
-    copy::make_folder(&folder)?;
-    for file in index
+    let files = index
         .files
         .iter()
         .filter(|file| found.files.contains(&file.name()))
-    {
-        copy::copy(&file.path, &saved_as(&folder, &file.path))?;
-    }
+        .map(|file| file.path.clone());
+    copy::copy_all(&files.collect::<Vec<_>>(), &folder, 0)?;
     let text = serde_json::to_vec_pretty(&found).map_err(ExclusiveError::Summary)?;
     copy::replace(&path, &text)?;
+    copy::sync_folder_of(&folder)?;
     Ok((found, folder))
 }
 

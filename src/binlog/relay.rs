@@ -45,14 +45,9 @@ pub fn copy_aside(
     let files = files(index, datadir)?;
     let to = into.join(name(&files)?);
     if !to.exists() {
+        remove_unfinished(into)?;
         let part = to.with_added_extension("part");
-        if part.exists() {
-            fs::remove_dir_all(&part).map_err(failed("removing the unfinished", &part))?;
-        }
-        copy::make_folder(&part)?;
-        for file in files {
-            copy::copy(&file, &part.join(file.file_name().unwrap_or_default()))?;
-        }
+        copy::copy_all(&files, &part, 0)?;
         copy::sync_file(&part)?;
         copy::rename(&part, &to)?;
         prune(into)?;
@@ -79,6 +74,24 @@ fn name(files: &[PathBuf]) -> Result<String, FsError> {
         bytes += size;
     }
     Ok(format!("{COPY}{bytes}-{:08x}", hasher.finalize()))
+}
+
+/// Removes what interrupted copies have left, of whatever state.
+fn remove_unfinished(into: &Path) -> Result<(), FsError> {
+    let entries = match fs::read_dir(into) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(failed("listing", into))?,
+    };
+    for entry in entries {
+        let entry = entry.map_err(failed("listing", into))?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(COPY) && name.ends_with(".part") {
+            let part = entry.path();
+            fs::remove_dir_all(&part).map_err(failed("removing the unfinished", &part))?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes all but the newest copies; nothing else in the folder.

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::copy::{self, FsError, failed};
+use super::copy::{self, FsError, failed, saved_as};
 use super::event::{FLAGS_AT, IN_USE};
 use super::tail::CutPlan;
 
@@ -39,10 +39,11 @@ pub enum SaveError {
 /// The file that tells what was saved.
 pub const SUMMARY: &str = "summary.json";
 
-/// Saves everything that the plan removes. Repeatable; a folder that is complete is left alone.
+/// Saves everything that the plan removes. Repeatable; a folder that is complete is left alone, and one
+/// that cannot be completed keeps no copies.
 ///
 /// # Errors
-/// [`SaveError`]; nothing of the server's files was changed.
+/// [`SaveError`], also where the disk has no room for the copies; nothing of the server's files was changed.
 pub fn save(plan: &CutPlan, folder: &Path) -> Result<(), SaveError> {
     if let Some(saved) = load(folder)? {
         if saved == *plan {
@@ -54,13 +55,27 @@ pub fn save(plan: &CutPlan, folder: &Path) -> Result<(), SaveError> {
             found,
         });
     }
-    copy::make_folder(folder)?;
-    for file in std::iter::once(&plan.file).chain(&plan.later) {
-        copy::copy(&file.path, &saved_as(folder, &file.path))?;
-    }
+    let files: Vec<PathBuf> = std::iter::once(&plan.file)
+        .chain(&plan.later)
+        .map(|file| file.path.clone())
+        .collect();
+    let tail = plan.head_end + plan.file.size.saturating_sub(first(plan));
+    copy::copy_all(&files, folder, tail)?;
+    write(plan, folder).inspect_err(|_| {
+        copy::remove_all(&files, folder);
+        let _ = fs::remove_file(tail_as(plan, folder));
+    })
+}
+
+fn tail_as(plan: &CutPlan, folder: &Path) -> PathBuf {
+    saved_as(folder, &plan.file.path).with_added_extension("tail")
+}
+
+/// Everything beside the copies, the summary last.
+fn write(plan: &CutPlan, folder: &Path) -> Result<(), SaveError> {
     let lines: String = plan.lines.iter().map(|line| format!("{line}\n")).collect();
     copy::replace(&saved_as(folder, &plan.index), lines.as_bytes())?;
-    let tail = saved_as(folder, &plan.file.path).with_added_extension("tail");
+    let tail = tail_as(plan, folder);
     write_tail(plan, &tail).map_err(failed("writing", &tail))?;
     let path = folder.join(SUMMARY);
     let summary = serde_json::to_vec_pretty(plan).map_err(|source| SaveError::Summary {
@@ -68,6 +83,8 @@ pub fn save(plan: &CutPlan, folder: &Path) -> Result<(), SaveError> {
         source,
     })?;
     copy::replace(&path, &summary)?;
+    // The folder's own name as well: what is cut next must be found after a loss of power.
+    copy::sync_folder_of(folder)?;
     Ok(())
 }
 
@@ -86,9 +103,10 @@ pub fn load(folder: &Path) -> Result<Option<CutPlan>, SaveError> {
         .map_err(|source| SaveError::Summary { path, source })
 }
 
-/// Where a file's copy stands.
-pub fn saved_as(folder: &Path, file: &Path) -> PathBuf {
-    folder.join(file.file_name().unwrap_or_default())
+/// Where the tail begins. What is renamed stands before the cut.
+fn first(plan: &CutPlan) -> u64 {
+    let first = plan.removes.first();
+    first.map_or(plan.position, |ghost| ghost.position)
 }
 
 /// The head, with the in-use flag cleared, and everything from the cut on.
@@ -101,12 +119,7 @@ fn write_tail(plan: &CutPlan, to: &Path) -> io::Result<()> {
     }
     let mut tail = File::create(to)?;
     tail.write_all(&head)?;
-    // What is renamed stands before the cut.
-    let first = plan
-        .removes
-        .first()
-        .map_or(plan.position, |ghost| ghost.position);
-    from.seek(SeekFrom::Start(first))?;
+    from.seek(SeekFrom::Start(first(plan)))?;
     io::copy(&mut from, &mut tail)?;
     tail.sync_all()
 }
