@@ -18,6 +18,7 @@ use nix::unistd::Pid;
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 pub use context::{HookContext, HookMember};
@@ -129,11 +130,46 @@ pub async fn run_all(
 /// # Errors
 /// [`HookError`]: it may not be run, could not be started, failed, or took longer than `limit`.
 pub async fn run(path: &Path, context: &HookContext, limit: Duration) -> Result<String, HookError> {
-    check(path)?;
-    let mut child = Command::new(path)
+    let ended = timeout(limit, attempt(path, context)).await;
+    let (status, output) = ended.map_err(|_| HookError::TimedOut {
+        path: path.to_owned(),
+        limit,
+    })??;
+    match status.success() {
+        true => Ok(output),
+        false => Err(HookError::Failed {
+            path: path.to_owned(),
+            status,
+            output,
+        }),
+    }
+}
+
+async fn attempt(path: &Path, context: &HookContext) -> Result<(ExitStatus, String), HookError> {
+    let failed = |source| HookError::Start {
+        path: path.to_owned(),
+        source,
+    };
+    let (hook, environment) = (path.to_owned(), context.variables());
+    // In a thread of its own: the hook may lie on a disk that hangs.
+    let started = spawn_blocking(move || start(&hook, environment)).await;
+    let (mut child, mut group) = started.map_err(|lost| failed(io::Error::other(lost)))??;
+    let ended = attend(&mut child, context.json()).await.map_err(failed)?;
+    group.spare();
+    Ok(ended)
+}
+
+/// Starts what was checked, and not what a link may name a moment later.
+fn start(
+    path: &Path,
+    environment: Vec<(&'static str, String)>,
+) -> Result<(Child, Group), HookError> {
+    let real = check(path)?;
+    let child = Command::new(real)
+        .arg0(path)
         .env_clear()
         .env("PATH", PATH)
-        .envs(context.environment())
+        .envs(environment)
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -145,36 +181,12 @@ pub async fn run(path: &Path, context: &HookContext, limit: Duration) -> Result<
             path: path.to_owned(),
             source,
         })?;
-    let mut group = Group::of(&child);
-    let ended = timeout(limit, attend(&mut child, context.json())).await;
-    let (status, output) = match ended {
-        Ok(Ok(ended)) => ended,
-        Ok(Err(source)) => {
-            return Err(HookError::Start {
-                path: path.to_owned(),
-                source,
-            });
-        }
-        Err(_) => {
-            return Err(HookError::TimedOut {
-                path: path.to_owned(),
-                limit,
-            });
-        }
-    };
-    group.spare();
-    match status.success() {
-        true => Ok(output),
-        false => Err(HookError::Failed {
-            path: path.to_owned(),
-            status,
-            output,
-        }),
-    }
+    let group = Group::of(&child);
+    Ok((child, group))
 }
 
-/// Refuses what is not safe to run.
-fn check(path: &Path) -> Result<(), HookError> {
+/// Refuses what is not safe to run. Returns the file itself, without links.
+fn check(path: &Path) -> Result<PathBuf, HookError> {
     if !path.is_absolute() {
         return Err(HookError::NotAbsolute(path.to_owned()));
     }
@@ -206,7 +218,7 @@ fn check(path: &Path) -> Result<(), HookError> {
             return Err(writable(folder));
         }
     }
-    Ok(())
+    Ok(real)
 }
 
 /// Feeds the hook, reads what it says and waits for its end.

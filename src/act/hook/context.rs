@@ -6,6 +6,12 @@ use crate::model::action::OpId;
 use crate::model::hook::HookCommand;
 use crate::model::policy::HookEvent;
 
+/// No variable is longer, in bytes.
+const LONGEST: usize = 64 << 10;
+
+/// The end of a variable that was cut.
+pub(super) const CUT: &str = "...(cut; whole on standard input)";
+
 /// A member as hooks know it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HookMember {
@@ -49,8 +55,8 @@ pub struct HookContext {
 }
 
 impl HookContext {
-    /// The environment. What is unknown is there and empty, so that `set -u` scripts can ask.
-    pub fn environment(&self) -> Vec<(&'static str, String)> {
+    /// Everything by name. What is unknown is there and empty, so that `set -u` scripts can ask.
+    fn values(&self) -> Vec<(&'static str, String)> {
         let of = |member: &Option<HookMember>| match member {
             Some(m) => (m.name.clone(), m.host.clone(), m.port.to_string()),
             None => Default::default(),
@@ -114,6 +120,19 @@ impl HookContext {
         .collect()
     }
 
+    /// The same as environment variables: the kernel starts no program with one above 128 KiB, so a long
+    /// one, as a set of GTIDs may be, ends in a note of that.
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
+        let mut variables = self.values();
+        for (_, value) in &mut variables {
+            if value.len() > LONGEST {
+                value.truncate(value.floor_char_boundary(LONGEST - CUT.len()));
+                value.push_str(CUT);
+            }
+        }
+        variables
+    }
+
     /// Orchestrator's word for what happened.
     fn failure_type(&self) -> &'static str {
         match self.event {
@@ -125,9 +144,9 @@ impl HookContext {
         }
     }
 
-    /// The same as the `DM_*` variables, as one JSON object with lower-case names without `DM_`.
+    /// The same as the `DM_*` variables, whole, as one JSON object with lower-case names without `DM_`.
     pub fn json(&self) -> String {
-        let pairs = self.environment().into_iter().filter_map(|(name, value)| {
+        let pairs = self.values().into_iter().filter_map(|(name, value)| {
             let name = name.strip_prefix("DM_")?.to_ascii_lowercase();
             Some((name, serde_json::Value::String(value)))
         });

@@ -53,7 +53,7 @@ async fn run_it(script: &Script, limit_ms: u64) -> Result<String, HookError> {
 
 #[test]
 fn the_names_of_the_environment_are_stable() {
-    let environment: BTreeMap<_, _> = context().environment().into_iter().collect();
+    let environment: BTreeMap<_, _> = context().variables().into_iter().collect();
     assert_eq!(environment.len(), 31);
     assert_eq!(environment["DM_EVENT"], "post_failover");
     assert_eq!(environment["DM_SUCCESSOR_PORT"], "3312");
@@ -84,6 +84,35 @@ async fn a_hook_gets_its_names_and_nothing_else() {
 async fn a_hook_reads_json_to_its_end() {
     let output = run_it(&script("#!/bin/sh\ncat\n"), 5000).await.unwrap();
     assert_eq!(output, context().json());
+}
+
+#[tokio::test]
+async fn a_long_value_is_cut_in_the_environment_and_whole_on_the_input() {
+    let gtid = "é".repeat(200 << 10);
+    let long = HookContext {
+        successor_gtid: gtid.clone(),
+        ..context()
+    };
+    let hook = script(
+        "#!/bin/sh\nprintf %s \"$DM_SUCCESSOR_GTID\" | tail -c 33; cat | wc -c; echo ${#ORC_COMMAND}\n",
+    );
+    let output = run(&hook.path, &long, Duration::from_secs(10)).await;
+    let whole = long.json().len();
+    assert!(whole > gtid.len());
+    assert_eq!(
+        output.unwrap(),
+        format!("{}{whole}\n0\n", context::CUT),
+        "the kernel refuses a variable above 128 KiB"
+    );
+}
+
+#[tokio::test]
+async fn what_a_link_names_is_checked_and_then_run_itself() {
+    let hook = script("#!/bin/sh\necho $0\n");
+    let link = hook.dir.path().join("link");
+    std::os::unix::fs::symlink(&hook.path, &link).unwrap();
+    let output = run(&link, &context(), Duration::from_secs(5)).await;
+    assert_eq!(output.unwrap(), format!("{}\n", hook.path.display()));
 }
 
 #[tokio::test]
