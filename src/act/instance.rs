@@ -401,7 +401,7 @@ fn odd(answer: &Answer) -> ActionError {
 
 /// Does what may wait for a disk in a thread of its own. One that a disk holds up for too long goes on by
 /// itself: each of these may be done twice.
-async fn on_disk<T: Send + 'static>(
+pub(super) async fn on_disk<T: Send + 'static>(
     attempted: &str,
     path: &Path,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::instance::on_disk;
 use crate::config::MemberSettings;
 use crate::model::action::{ActionError, Brought};
 use crate::model::causes::chain;
@@ -57,11 +58,10 @@ impl Units {
     /// hand finds none.
     pub(super) async fn start(&self, order: Order) -> Result<Spawned, ActionError> {
         let unit = names::server_unit(&self.server);
+        // Always: a limit that is configured no more would stay in force until the next boot.
         let limit = self.member.limits.memory;
-        if limit.is_some() {
-            let limited = self.systemd.limit_memory(&unit, limit).await;
-            limited.map_err(|error| failed(&error))?;
-        }
+        let limited = self.systemd.limit_memory(&unit, limit).await;
+        limited.map_err(|error| failed(&error))?;
         let file = names::order_file(&self.server);
         self.give(
             &file,
@@ -101,7 +101,9 @@ impl Units {
         let unit = names::prepare_unit(&work);
         let done = self.systemd.start(&unit, PREPARE_WITHIN).await;
         order::take_back(&file);
-        let read = order::read_answer(&answer, &ticket);
+        // It lies on the servers' disk, which may hang.
+        let from = answer.clone();
+        let read = on_disk("read", &answer, move || order::read_answer(&from, &ticket)).await;
         // A failure in words says more than that the unit failed.
         match (read, done) {
             (Ok(Some(reply)), Ok(()) | Err(BusError::Job { .. })) => Ok(reply),
@@ -110,10 +112,7 @@ impl Units {
                 let text = format!("{unit} left no answer; see `journalctl -u {unit}`");
                 Err(ActionError::Failed(text))
             }
-            (Err(error), Ok(())) => {
-                let text = format!("cannot read {}: {}", answer.display(), chain(&error));
-                Err(ActionError::Failed(text))
-            }
+            (Err(error), Ok(())) => Err(error),
         }
     }
 
