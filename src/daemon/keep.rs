@@ -45,6 +45,7 @@ use self::unkept::unseen;
 #[derive(Debug, Clone)]
 pub(super) struct Shared {
     pub(super) state_dir: PathBuf,
+    pub(super) run_dir: PathBuf,
     pub(super) nft: Option<Arc<Nft>>,
     pub(super) addresses: Option<Arc<Addresses>>,
     pub(super) systemd: Arc<Systemd>,

@@ -116,6 +116,7 @@ async fn daemon(sources: &Sources, settings: Settings, log: &LogGuard) -> Result
     let notify = Arc::new(Notify::from_env());
     let shared = Shared {
         state_dir: settings.daemon.state_dir.clone(),
+        run_dir: settings.daemon.run_dir.clone(),
         nft: None,
         addresses: None,
         systemd: Arc::default(),

@@ -1,6 +1,7 @@
 //! A pair's endpoint: who leads it, and who looks at it.
 
 use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::task::JoinHandle;
@@ -12,7 +13,7 @@ use crate::daemon::clock;
 use crate::daemon::pair::Pokes;
 use crate::model::member::{Both, Side};
 use crate::mysql::{ServerTarget, Session};
-use crate::net::claim::Claim;
+use crate::net::claim::{self, Claim, ClaimError};
 use crate::net::nft::Table;
 use crate::observe::{Publisher, endpoint};
 
@@ -26,7 +27,7 @@ pub(super) fn lead(
     seen: &Publisher,
 ) -> Result<(EndpointHands, JoinHandle<()>), KeepError> {
     let pair = settings.policy.pair.clone();
-    let claim = Claim::take(&pair).map_err(|source| KeepError::Claim {
+    let claim = claim(&pair, &shared.run_dir).map_err(|source| KeepError::Claim {
         pair: pair.clone(),
         source,
     })?;
@@ -78,6 +79,15 @@ pub(super) fn lead(
         members,
     );
     Ok((hands, observer))
+}
+
+/// Claims the pair's name where every daemon of the host does; one of another account in a folder of its
+/// own.
+fn claim(pair: &str, run_dir: &Path) -> Result<Claim, ClaimError> {
+    match Claim::take(Path::new(claim::FOLDER), pair) {
+        Err(error) if error.is_denied() => Claim::take(run_dir, pair),
+        claimed => claimed,
+    }
 }
 
 /// Where a redirected client finds a member: at the endpoint's own address where that is this host's

@@ -30,6 +30,7 @@ fn daemon(settings: Settings) -> (Daemon<'static>, watch::Receiver<Pairs>) {
         unkept: BTreeMap::new(),
         shared: Shared {
             state_dir: settings.daemon.state_dir.clone(),
+            run_dir: settings.daemon.run_dir.clone(),
             nft: None,
             addresses: None,
             systemd: Arc::default(),
