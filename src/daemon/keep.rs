@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::clock;
 use super::identity::mismatch;
@@ -16,6 +16,7 @@ use super::pair::{self, Inbox, Pair, PairError, Pokes};
 use super::sessions::answer_sessions;
 use super::tell::Teller;
 use super::watchers::{ObservedMember, observe_member};
+use crate::act::accounts::App;
 use crate::act::instance::{InstanceHands, Rendered};
 use crate::act::{Actor, Hands, ServerHandle};
 use crate::config::PairSettings;
@@ -28,6 +29,7 @@ use crate::model::causes::chain;
 use crate::model::member::{Both, Side};
 use crate::model::memory::Durable;
 use crate::model::policy::Policy;
+use crate::mysql::ServerTarget;
 use crate::net::address::Addresses;
 use crate::net::claim::ClaimError;
 use crate::net::nft::Nft;
@@ -73,8 +75,29 @@ pub(super) struct Kept {
     stop: watch::Sender<bool>,
     actor: Actor,
     running: JoinHandle<()>,
-    beside: Vec<JoinHandle<()>>,
+    beside: Beside,
     shared: Shared,
+}
+
+/// Tasks beside a pair's loop: they end with it, also with one that could not begin.
+#[derive(Debug, Default)]
+struct Beside(Vec<JoinHandle<()>>);
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        for task in &self.0 {
+            task.abort();
+        }
+    }
+}
+
+/// What a pair begins with, from its files.
+struct Ground {
+    targets: Both<Arc<ServerTarget>>,
+    slots: Slots,
+    durable: Durable,
+    app: Option<App>,
+    ledger: Option<LedgerWriter<Step>>,
 }
 
 /// Why a pair cannot be kept.
@@ -133,14 +156,15 @@ pub(super) enum KeepError {
 ///
 /// # Errors
 /// See [`KeepError`].
-pub(super) fn start(settings: &PairSettings, shared: &Shared) -> Result<Kept, KeepError> {
+pub(super) async fn start(settings: &PairSettings, shared: &Shared) -> Result<Kept, KeepError> {
     let pair = settings.policy.pair.clone();
-    let secrets = shared.state_dir.join("secrets");
-    folder(&shared.state_dir, 0o711)?;
-    folder(&settings.home, 0o711)?;
-    folder(&secrets, 0o700)?;
-    let targets = server_targets(settings, &passwords(settings, &secrets)?);
-    let (slots, durable) = remembered(settings)?;
+    let Ground {
+        targets,
+        slots,
+        durable,
+        app,
+        ledger,
+    } = ground(settings, shared).await?;
 
     let (seen, seen_rx) = mpsc::unbounded_channel();
     let (ended, ended_rx) = mpsc::unbounded_channel();
@@ -151,7 +175,16 @@ pub(super) fn start(settings: &PairSettings, shared: &Shared) -> Result<Kept, Ke
     let (watch_tx, watch_rx) = watch::channel(Watch::default());
     let pokes = Pokes::default();
 
-    let mut beside = Vec::new();
+    let mut beside = Beside::default();
+    // First what may be refused: nobody looks at the servers of a pair that is not kept.
+    let endpoint = match &settings.endpoint {
+        Some(endpoint) => {
+            let (hands, observer) = lead(settings, endpoint, shared, &targets, &pokes, &seen)?;
+            beside.0.push(observer);
+            Some(hands)
+        }
+        None => None,
+    };
     let started = Both::from_fn(|_| mpsc::unbounded_channel::<Spawned>());
     let instances = Both::from_fn(|side| {
         let member = &settings.members[side];
@@ -180,21 +213,9 @@ pub(super) fn start(settings: &PairSettings, shared: &Shared) -> Result<Kept, Ke
             poke: pokes.members[side].look.clone(),
             poke_instance: pokes.members[side].instance.clone(),
         };
-        beside.extend(observe_member(observed, started, &watch_rx, &seen));
+        let observers = observe_member(observed, started, &watch_rx, &seen);
+        beside.0.extend(observers);
     }
-    let endpoint = match &settings.endpoint {
-        Some(endpoint) => {
-            let (hands, observer) = lead(settings, endpoint, shared, &targets, &pokes, &seen)?;
-            beside.push(observer);
-            Some(hands)
-        }
-        None => None,
-    };
-    let app = settings
-        .app
-        .as_ref()
-        .map(|app| app_of(app, &secrets, &pair))
-        .transpose()?;
     let hands = Hands {
         family: settings.policy.family,
         policy: policy_rx.clone(),
@@ -205,16 +226,13 @@ pub(super) fn start(settings: &PairSettings, shared: &Shared) -> Result<Kept, Ke
         hooks: hooks(settings),
     };
     let actor = Actor::new(hands, clock::now, ended);
-    beside.push(tokio::spawn(answer_sessions(
+    beside.0.push(tokio::spawn(answer_sessions(
         actor.clone(),
         settings.policy.clone(),
         asked_sessions,
     )));
 
     let (report, report_rx) = watch::channel(Arc::new(unseen(&settings.policy, &durable)));
-    let ledger = begin_records(&settings.home)
-        .inspect_err(|error| tracing::warn!(error, "no begin records are written"))
-        .ok();
     let turned = Turned::default();
     let teller = Teller::new(pair.clone(), ledger, report, turned.clone(), shared);
     let loop_of = Pair::new(
@@ -306,11 +324,45 @@ impl Kept {
         {
             tracing::error!(error = chain(&error), "cannot take the endpoint away");
         }
-        for task in self.beside {
-            task.abort();
-        }
+        drop(self.beside);
         self.shared.forget(&self.settings.policy.pair);
     }
+}
+
+/// Reads the pair's files, or makes them, in a thread of its own: the disk may be slow, and the other pairs
+/// go on.
+async fn ground(settings: &PairSettings, shared: &Shared) -> Result<Ground, KeepError> {
+    let (settings, state_dir) = (settings.clone(), shared.state_dir.clone());
+    let pair = settings.policy.pair.clone();
+    let made = spawn_blocking(move || make_ground(&settings, &state_dir)).await;
+    made.map_err(|lost| {
+        KeepError::Pair(PairError::System {
+            pair,
+            attempted: "read the files",
+            source: std::io::Error::other(lost),
+        })
+    })?
+}
+
+fn make_ground(settings: &PairSettings, state_dir: &Path) -> Result<Ground, KeepError> {
+    let secrets = state_dir.join("secrets");
+    folder(state_dir, 0o711)?;
+    folder(&settings.home, 0o711)?;
+    folder(&secrets, 0o700)?;
+    let targets = server_targets(settings, &passwords(settings, &secrets)?);
+    let (slots, durable) = remembered(settings)?;
+    let app = settings.app.as_ref();
+    let app = app.map(|app| app_of(app, &secrets, &settings.policy.pair));
+    let ledger = begin_records(&settings.home)
+        .inspect_err(|error| tracing::warn!(error, "no begin records are written"))
+        .ok();
+    Ok(Ground {
+        targets,
+        slots,
+        durable,
+        app: app.transpose()?,
+        ledger,
+    })
 }
 
 /// What the state file holds of this pair, and of no other.

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{sleep, timeout};
 
 use super::clock;
 use super::journal::{Event, Line};
@@ -34,6 +34,9 @@ const NFT_LIMIT: Duration = Duration::from_millis(500);
 
 /// How long a pair that could not be kept is left alone.
 const TRIED_AGAIN: Duration = Duration::from_secs(30);
+
+/// Reading the configuration takes milliseconds; past this its disk hangs.
+const READ_WITHIN: Duration = Duration::from_secs(10);
 
 /// Why the daemon ended or could not start.
 #[derive(Debug, thiserror::Error)]
@@ -228,7 +231,7 @@ impl Daemon<'_> {
             if self.kept.contains_key(name) {
                 continue;
             }
-            match keep::start(pair, &self.shared) {
+            match keep::start(pair, &self.shared).await {
                 Ok(kept) => {
                     self.unkept.remove(name);
                     self.kept.insert(name.clone(), kept);
@@ -258,7 +261,7 @@ impl Daemon<'_> {
 
     /// Reads the configuration again. A bad one changes nothing, and is said to everybody.
     async fn reload(&mut self, sources: &Sources) -> Result<String, String> {
-        let loaded = config::load(sources).map_err(|problems| problems.to_string());
+        let loaded = read_again(sources.clone()).await;
         let result =
             match loaded.and_then(|settings| self.refuse_moves(&settings).map(|()| settings)) {
                 Ok(settings) => Ok(self.follow(settings).await),
@@ -343,6 +346,17 @@ impl Daemon<'_> {
             text.push_str(&format!("; pair `{name}` is not kept: {}", chain(why)));
         }
         text
+    }
+}
+
+/// Reads the configuration in a thread of its own: its files, and those it names, may lie on a disk that
+/// hangs, and the pairs go on meanwhile.
+async fn read_again(sources: Sources) -> Result<Settings, String> {
+    let read = spawn_blocking(move || config::load(&sources));
+    match timeout(READ_WITHIN, read).await {
+        Ok(Ok(loaded)) => loaded.map_err(|problems| problems.to_string()),
+        Ok(Err(lost)) => Err(format!("reading it ended without an answer: {lost}")),
+        Err(_) => Err(format!("it could not be read within {READ_WITHIN:?}")),
     }
 }
 
