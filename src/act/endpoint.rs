@@ -32,6 +32,16 @@ pub struct EndpointHands {
     announcing: Mutex<Option<JoinHandle<()>>>,
 }
 
+impl Drop for EndpointHands {
+    /// Who does not lead the pair any more announces nothing of it.
+    fn drop(&mut self) {
+        let announcing = self.announcing.get_mut();
+        if let Some(task) = announcing.unwrap_or_else(PoisonError::into_inner) {
+            task.abort();
+        }
+    }
+}
+
 impl EndpointHands {
     /// The hands for an endpoint that leads to `members`.
     pub fn new(
