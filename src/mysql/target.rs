@@ -105,8 +105,11 @@ pub enum Door {
     Tls,
 }
 
-/// Our texts are quoted for a mode in which a backslash escapes; the server's own may be another.
-const SQL_MODE: &str = "SET SESSION sql_mode='STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'";
+/// What our statements rest on, whatever the server's own settings are: texts are quoted for a mode in
+/// which a backslash escapes, each write commits by itself, the heartbeat's time knows no summer, limits
+/// are ours alone, and a session that nobody used for a while is still there.
+const SETTINGS: &str = "SET SESSION sql_mode='STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', autocommit=1, \
+    time_zone='+00:00', wait_timeout=28800";
 
 impl ServerTarget {
     /// The same accounts at another address: the endpoint's.
@@ -131,7 +134,7 @@ impl ServerTarget {
             .max_allowed_packet(Some(64 << 20))
             .wait_timeout(Some(28_800))
             .stmt_cache_size(0)
-            .init(vec![SQL_MODE])
+            .init(vec![settings(self.family)])
             .connect_attribute("program_name", "dualmasterd");
         let front = |opts: OptsBuilder| opts.ip_or_hostname(&self.host).tcp_port(self.port);
         Some(match (door, &self.socket, &self.admin, &self.tls) {
@@ -143,6 +146,14 @@ impl ServerTarget {
             (Door::Admin, _, None, _) | (Door::Tls, _, _, None) => return None,
             (Door::Front, None, _, _) | (Door::Tcp, _, _, _) => front(opts).into(),
         })
+    }
+}
+
+/// In one statement, which is one round trip. MySQL has its limit of a statement since 5.7.8.
+fn settings(family: Family) -> String {
+    match family {
+        Family::Mariadb => format!("{SETTINGS}, max_statement_time=0"),
+        Family::Mysql => format!("{SETTINGS}/*!50708 , max_execution_time=0 */"),
     }
 }
 

@@ -10,7 +10,7 @@ use dualmasterd::act::semi_sync::{arm_source, set_ack_timeout};
 use dualmasterd::model::action::ActionError;
 use dualmasterd::model::gtid::GtidSet;
 use dualmasterd::model::link::Receiver;
-use dualmasterd::model::server::{ENDLESS_MS, Family};
+use dualmasterd::model::server::{ENDLESS_MS, Family, ServerFact};
 use dualmasterd::mysql::accounts::prove_replication;
 use nix::sys::signal::Signal;
 
@@ -120,6 +120,29 @@ pub async fn over_tls(pair: &Pair) {
     );
     let running = b.look().await.link.unwrap();
     assert!(running.applier && running.receiver == Receiver::Running);
+}
+
+/// MariaDB: a limit marks a commit that waits as killed, and it waits on; KILL QUERY answers OK to it.
+pub async fn limit_of_a_statement(pair: &Pair) {
+    let (a, b) = (&pair.a, &pair.b);
+    let lossless = |fact: &ServerFact| fact.semi_sync.is_lossless() && fact.semi_sync.clients == 1;
+    a.until("armed", lossless).await;
+    for limited in ["DROP TABLE t.limited", "INSERT INTO t.x VALUES (800)"] {
+        a.sql("CREATE TABLE IF NOT EXISTS t.limited (i INT)").await;
+        let mut client = a.root().await;
+        client
+            .run("SET SESSION max_statement_time=0.2", LIMIT)
+            .await
+            .unwrap();
+        b.signal(Signal::SIGSTOP);
+        let waited = client
+            .run_left_alone(limited, Some(Duration::from_secs(1)))
+            .await;
+        b.signal(Signal::SIGCONT);
+        let error = waited.unwrap_err();
+        assert!(error.is_deadline(), "{limited}: {}", error.chain());
+        b.until_has(&a.look().await.executed).await;
+    }
 }
 
 pub async fn relay_logs(pair: &Pair) {

@@ -44,6 +44,8 @@ async fn all(family: Family, port: u16) {
     accounts::of_the_application(&pair).await;
     step("late statements");
     session::late(&pair).await;
+    step("settings of a session");
+    session::settings(&pair).await;
     step("too many connections");
     session::without_room(&pair).await;
     step("close");
@@ -68,6 +70,10 @@ async fn all(family: Family, port: u16) {
     events::handed_over(&pair).await;
     step("switchover");
     roles::switchover(&pair).await;
+    if family == Family::Mariadb {
+        step("a limit of a statement");
+        link::limit_of_a_statement(&pair).await;
+    }
     step("silent peer");
     link::silent_peer(&pair).await;
     step("times of a look");

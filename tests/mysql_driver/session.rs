@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use dualmasterd::model::server::Family;
 use dualmasterd::mysql::{Account, Session};
 
 use crate::pair::{LIMIT, Pair};
@@ -30,6 +31,24 @@ pub async fn late(pair: &Pair) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("the late statement still runs");
+}
+
+/// Whatever the server's own settings are.
+pub async fn settings(pair: &Pair) {
+    let (limit, own) = match pair.a.target().family {
+        Family::Mariadb => ("max_statement_time", "max_statement_time=3600"),
+        Family::Mysql => ("max_execution_time", "max_execution_time=3600000"),
+    };
+    let mut root = pair.a.root().await;
+    let set = format!("SET GLOBAL autocommit=0, time_zone='+05:00', wait_timeout=60, {own}");
+    root.run(&set, LIMIT).await.unwrap();
+    let sql =
+        format!("SELECT CONCAT_WS(' ', @@autocommit, @@time_zone, @@wait_timeout, @@{limit} = 0)");
+    assert_eq!(pair.a.value(&sql).await.unwrap(), "1 +00:00 28800 1");
+    let back = format!(
+        "SET GLOBAL autocommit=1, time_zone='SYSTEM', wait_timeout=DEFAULT, {limit}=DEFAULT"
+    );
+    root.run(&back, LIMIT).await.unwrap();
 }
 
 pub async fn without_room(pair: &Pair) {
