@@ -23,20 +23,18 @@ const END: Duration = Duration::from_millis(500);
 /// # Errors
 /// The budget was not enough, or the server cannot be reached.
 pub async fn close(handle: &ServerHandle, budget: Duration) -> Result<Brought, ActionError> {
-    let dialect = match closed(handle).await? {
-        (_, true) => return Ok(Brought::Nothing),
-        (mut session, false) => {
-            if session.dialect().family() == Family::Mariadb {
-                session.run("SET GLOBAL event_scheduler=0", LIMIT).await?;
-                return close_mariadb(session, budget).await;
-            }
-            session.dialect()
-        }
-    };
+    let (mut looker, is_closed) = closed(handle).await?;
+    if is_closed {
+        return Ok(Brought::Nothing);
+    }
+    if looker.dialect().family() == Family::Mariadb {
+        looker.run("SET GLOBAL event_scheduler=0", LIMIT).await?;
+        return close_mariadb(looker, budget).await;
+    }
     let mut setter = handle.session().await?;
     let mut killer = handle.session().await?;
     let setter_id = setter.id();
-    let sql = dialect.close(budget);
+    let sql = looker.dialect().close(budget);
     let mut set = std::pin::pin!(setter.run(&sql, budget + END));
     tokio::select! {
         done = &mut set => {
@@ -45,11 +43,19 @@ pub async fn close(handle: &ServerHandle, budget: Duration) -> Result<Brought, A
         }
         () = tokio::time::sleep(budget) => {}
     }
-    let in_the_way = in_the_way(&mut killer, setter_id, budget).await;
-    killer.run(&format!("KILL QUERY {setter_id}"), END).await?;
-    match set.await {
+    // Who is in the way is asked beside: every write waits until the SET has ended.
+    let kill = format!("KILL QUERY {setter_id}");
+    let (killed, set, in_the_way) = tokio::join!(
+        killer.run(&kill, END),
+        set,
+        in_the_way(&mut looker, setter_id, budget)
+    );
+    match set {
         Ok(()) => Ok(Brought::Nothing),
-        Err(_) => Err(over_budget(budget, &in_the_way)),
+        Err(_) => {
+            killed?;
+            Err(over_budget(budget, &in_the_way))
+        }
     }
 }
 
@@ -89,7 +95,7 @@ async fn close_mariadb(mut session: Lent<'_>, budget: Duration) -> Result<Brough
 }
 
 /// Sessions that run a statement for longer than the budget, or hold a lock or a transaction; the
-/// server's own word for each.
+/// server's own words for each, never the client's, which may hold what no journal should.
 async fn in_the_way(session: &mut Session, setter: u32, budget: Duration) -> String {
     let found = match session.dialect().family() {
         Family::Mariadb => mariadb_in_the_way(session, setter, budget).await,
@@ -124,7 +130,7 @@ async fn mariadb_in_the_way(
 ) -> Result<Vec<Row>, SqlError> {
     let older = budget + budget / 2;
     let sql = format!(
-        "SELECT ID AS id, USER AS user, HOST AS host, CONCAT(STATE, ': ', COALESCE(INFO, '')) AS what \
+        "SELECT ID AS id, USER AS user, HOST AS host, CONCAT_WS(', ', COMMAND, NULLIF(STATE, '')) AS what \
          FROM information_schema.processlist WHERE COMMAND IN ('Query', 'Execute') AND ID <> {setter} \
          AND TIME_MS >= {} ORDER BY TIME_MS DESC LIMIT 3",
         older.as_millis()
@@ -135,8 +141,8 @@ async fn mariadb_in_the_way(
 async fn mysql_in_the_way(session: &mut Session, setter: u32) -> Result<Vec<Row>, SqlError> {
     let sql = format!(
         "SELECT DISTINCT t.PROCESSLIST_ID AS id, t.PROCESSLIST_USER AS user, \
-         t.PROCESSLIST_HOST AS host, CONCAT_WS(': ', t.PROCESSLIST_STATE, \
-         COALESCE(t.PROCESSLIST_INFO, CONCAT('holds ', l.OBJECT_TYPE, ' ', l.LOCK_TYPE))) AS what \
+         t.PROCESSLIST_HOST AS host, CONCAT_WS(', ', t.PROCESSLIST_COMMAND, \
+         NULLIF(t.PROCESSLIST_STATE, ''), CONCAT('holds ', l.OBJECT_TYPE, ' ', l.LOCK_TYPE)) AS what \
          FROM performance_schema.metadata_locks l \
          JOIN performance_schema.threads t ON t.THREAD_ID = l.OWNER_THREAD_ID \
          WHERE l.LOCK_STATUS = 'GRANTED' AND l.OBJECT_TYPE IN ('GLOBAL', 'COMMIT') \

@@ -91,19 +91,24 @@ impl Dialect {
         )
     }
 
+    /// The table of all sessions.
+    pub(super) fn processlist(self) -> &'static str {
+        match self.can(Can::ProcesslistTable) {
+            true => "performance_schema.processlist",
+            false => "information_schema.processlist",
+        }
+    }
+
     /// Client sessions of accounts that are not ours: columns `id`, `user`, `host`. Neither dump
     /// threads nor what the server runs for itself.
     pub fn client_sessions(self) -> String {
-        let table = match self.can(Can::ProcesslistTable) {
-            true => "performance_schema.processlist",
-            false => "information_schema.processlist",
-        };
         format!(
-            "SELECT ID AS id, USER AS user, HOST AS host FROM {table} \
+            "SELECT ID AS id, USER AS user, HOST AS host FROM {} \
              WHERE USER NOT IN ('{}', '{}', '{}', 'system user', 'event_scheduler', \
              'unauthenticated user') AND COMMAND NOT IN \
              ('Binlog Dump', 'Binlog Dump GTID', 'Daemon', 'Slave_IO', 'Slave_SQL', 'Slave_worker') \
              AND ID <> CONNECTION_ID()",
+            self.processlist(),
             Account::Monitor.user(),
             Account::Manage.user(),
             Account::Replicate.user(),

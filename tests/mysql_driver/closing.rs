@@ -8,6 +8,7 @@ use dualmasterd::act::sessions::{Which, close_sessions};
 use dualmasterd::model::action::{ActionError, Brought};
 use dualmasterd::model::link::Receiver;
 use dualmasterd::model::server::Family;
+use dualmasterd::mysql::sessions::list;
 use mysql_async::prelude::Queryable;
 
 use crate::BUDGET;
@@ -36,6 +37,7 @@ pub async fn close_and_open(pair: &Pair) {
     eprintln!("   {error} ({took:?})");
     assert!(a.look().await.writable, "nothing changed");
     blocker.run("UNLOCK TABLES", LIMIT).await.unwrap();
+    names_no_statement(pair).await;
     set_events(&a.handle, true).await.unwrap();
     assert!(a.look().await.events_on);
     for _ in 0..2 {
@@ -62,9 +64,48 @@ pub async fn close_and_open(pair: &Pair) {
     assert!(fact.writable && !fact.events_on);
 }
 
+/// What is in the way is told without the client's words: they go to the journal.
+async fn names_no_statement(pair: &Pair) {
+    let a = &pair.a;
+    let mut client = a.root().await;
+    let id = client.id();
+    let statement = "INSERT INTO t.x SELECT 1 FROM DUAL WHERE SLEEP(0.6) /* geheim */";
+    let running = tokio::spawn(async move { client.run(statement, LIMIT).await });
+    let runs = format!(
+        "SELECT COUNT(*) FROM information_schema.processlist WHERE ID = {id} AND STATE = 'User sleep'"
+    );
+    for _ in 0..200 {
+        if a.value(&runs).await.unwrap() == "1" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    tokio::time::sleep(BUDGET).await;
+    let error = close(&a.handle, BUDGET).await.unwrap_err().to_string();
+    eprintln!("   {error}");
+    assert!(error.contains(&format!("session {id} ")), "{error}");
+    assert!(!error.contains("geheim"), "{error}");
+    running.await.unwrap().unwrap();
+    set_events(&a.handle, true).await.unwrap();
+}
+
 pub async fn sessions(pair: &Pair) {
     let a = &pair.a;
     let mut clients = vec![a.root().await, a.root().await];
+    let mut root = a.root().await;
+    let listed = list(&mut root, LIMIT).await.unwrap();
+    let own = listed.iter().find(|one| one.id == u64::from(root.id()));
+    let own = own.expect("listed");
+    let info = own.info.as_deref().unwrap();
+    assert!(
+        info.starts_with("SELECT ID, USER") && own.user == "root",
+        "{own:?}"
+    );
+    let dumps = listed
+        .iter()
+        .filter(|one| one.command.starts_with("Binlog Dump"));
+    assert_eq!(dumps.count(), 1, "the server's own threads as well");
+    drop(root);
     let began = Instant::now();
     let brought = close_sessions(&a.handle, Which::PassReadOnly)
         .await
