@@ -25,6 +25,9 @@ pub enum Which {
 /// How long ended sessions may take to be gone: a big transaction is rolled back first.
 const GONE: Duration = Duration::from_secs(1);
 
+/// So often are sessions ended together before each is ended by itself.
+const TOGETHER: usize = 5;
+
 /// No such session: it ended by itself.
 const UNKNOWN: u16 = 1094;
 
@@ -43,7 +46,7 @@ pub async fn close_sessions(handle: &ServerHandle, which: Which) -> Result<Broug
         Which::PassReadOnly => pass_read_only(&results),
     };
     let victims = clients(&victims.unwrap_or_default(), chosen.as_ref());
-    end(&mut session, &victims).await?;
+    end(&mut session, &victims, chosen.as_ref()).await?;
     let mut returned = BTreeSet::new();
     if !victims.is_empty() {
         let last = wait_gone(&mut session, &victims, chosen.as_ref(), &mut returned).await?;
@@ -80,19 +83,30 @@ fn executed(session: &Session, rows: &[Row]) -> Result<GtidSet, SqlError> {
     status::gtids(session.dialect(), session.name(), &set.unwrap_or_default())
 }
 
-/// In one round trip; one by one where one of them had ended by itself, which ends the others' turn.
-async fn end(session: &mut Session, victims: &BTreeMap<u64, String>) -> Result<(), SqlError> {
-    let mut all: Vec<String> = victims.keys().map(|id| format!("KILL {id}")).collect();
-    all = match all.len() {
-        0 => return Ok(()),
-        1 => all,
-        _ => match session.run(&all.join("; "), LIMIT).await {
-            Err(error) if error.errno == Some(UNKNOWN) => all,
+/// In one round trip. One that had ended by itself ends the others' turn: who is left is looked up and
+/// ended the same way, and one by one where sessions end by themselves all the time.
+async fn end(
+    session: &mut Session,
+    victims: &BTreeMap<u64, String>,
+    chosen: Option<&BTreeSet<String>>,
+) -> Result<(), SqlError> {
+    let kill = |id: &u64| format!("KILL {id}");
+    let mut left: Vec<u64> = victims.keys().copied().collect();
+    for _again in 0..TOGETHER {
+        if left.is_empty() {
+            return Ok(());
+        }
+        let all: Vec<String> = left.iter().map(kill).collect();
+        match session.run(&all.join("; "), LIMIT).await {
+            Err(error) if error.errno == Some(UNKNOWN) => {}
             ended => return ended,
-        },
-    };
-    for kill in all {
-        match session.run(&kill, LIMIT).await {
+        }
+        let sql = session.dialect().client_sessions();
+        let there = clients(&session.rows(&sql, LIMIT).await?, chosen);
+        left.retain(|id| there.contains_key(id));
+    }
+    for id in &left {
+        match session.run(&kill(id), LIMIT).await {
             Err(error) if error.errno != Some(UNKNOWN) => return Err(error),
             Ok(()) | Err(_) => {}
         }
