@@ -109,5 +109,5 @@ pub(super) const PASS_READ_ONLY: [&str; 3] = [
      FROM mysql.global_priv WHERE CAST(JSON_VALUE(Priv, '$.access') AS UNSIGNED) & 8589967360 <> 0",
     "SELECT DISTINCT User AS user FROM mysql.roles_mapping",
     "SELECT DISTINCT definer FROM mysql.proc WHERE security_type = 'DEFINER' \
-     AND db NOT IN ('sys', 'mysql') AND type IN ('PROCEDURE', 'FUNCTION')",
+     AND db NOT IN ('sys', 'mysql') AND type IN ('PROCEDURE', 'FUNCTION', 'PACKAGE BODY')",
 ];
