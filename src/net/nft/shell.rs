@@ -101,6 +101,8 @@ impl Shell {
     async fn exchange(&mut self, line: &str, lists: bool) -> Result<Reply, ShellError> {
         self.calls += 1;
         let marker = format!("dualmasterd_end_{}", self.calls);
+        // One that came too late for its call answers nothing now.
+        while self.listings.try_recv().is_ok() {}
         // One write, so that nft finds command and marker together.
         let text = format!("{line}\n{marker}\n");
         if let Err(error) = self.stdin.write_all(text.as_bytes()).await {
