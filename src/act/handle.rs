@@ -8,8 +8,8 @@ use crate::model::action::ActionError;
 use crate::mysql::session::CONNECT_LIMIT;
 use crate::mysql::{Account, Dialect, Row, ServerTarget, Session, SqlError};
 
-/// Sessions kept open at one member between actions.
-const WARM: usize = 2;
+/// Sessions kept open at one member between actions: closing a MySQL server takes three.
+const WARM: usize = 3;
 
 /// A statement of an action that nothing can hold up must be answered by then.
 pub const LIMIT: Duration = Duration::from_secs(5);
@@ -50,11 +50,13 @@ impl ServerHandle {
         self.starts.lock().await
     }
 
-    /// Opens sessions ahead, so that the next actions need no login.
+    /// Opens sessions ahead, so that the next actions need no login, also those of a failover. What is left
+    /// of an earlier life of the server goes.
     ///
     /// # Errors
     /// The server cannot be logged in to.
     pub async fn warm_up(&self) -> Result<(), SqlError> {
+        self.cool_down();
         while self.lock().len() < WARM {
             let session = self.fresh().await?;
             self.lock().push(session);

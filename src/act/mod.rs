@@ -128,6 +128,17 @@ impl Actor {
         });
     }
 
+    /// Opens sessions ahead at a server that has just begun to answer, so that its first failover pays no
+    /// logins.
+    pub fn warm_up(&self, side: Side) {
+        let hands = self.hands.clone();
+        tokio::spawn(async move {
+            if let Err(error) = hands.servers[side].warm_up().await {
+                tracing::debug!(error = error.chain(), "no sessions were opened ahead");
+            }
+        });
+    }
+
     /// The hands, for what is no action: lists of sessions, the end of the endpoint.
     pub fn hands(&self) -> &Hands {
         &self.hands

@@ -15,8 +15,10 @@ use super::tell::Teller;
 use crate::act::{Actor, Ended};
 use crate::control::desk::Asked;
 use crate::decide::{self, Decision, Watch};
-use crate::model::action::Step;
+use crate::model::action::{Action, Step};
 use crate::model::facts::Facts;
+use crate::model::incarnation::Incarnation;
+use crate::model::member::Both;
 use crate::model::memory::{Durable, Memory};
 use crate::model::policy::Policy;
 use crate::model::probe::Pace;
@@ -49,6 +51,8 @@ pub(super) struct Pair {
     actor: Actor,
     watch: watch::Sender<Watch>,
     waiting: BTreeMap<u64, oneshot::Sender<Reply>>,
+    /// The lives at which sessions were opened ahead.
+    warm: Both<Option<Incarnation>>,
     alarm: Alarm,
     /// When the loop has to have run again at the latest.
     due: Timestamp,
@@ -126,6 +130,7 @@ impl Pair {
             actor,
             watch,
             waiting: BTreeMap::new(),
+            warm: Both::from_fn(|_| None),
             alarm,
             due: now,
             pokes,
@@ -261,6 +266,13 @@ impl Pair {
 
     fn take_seen(&mut self, seen: Seen) -> bool {
         tracing::trace!(pair = self.policy.pair, "seen {}", seen.brief());
+        if let Seen::Look(side, look) = &seen
+            && let Ok(look) = &**look
+            && self.warm[*side].as_ref() != Some(&look.incarnation)
+        {
+            self.warm[*side] = Some(look.incarnation.clone());
+            self.actor.warm_up(*side);
+        }
         // While something is under way, every answer may be the one that is waited for.
         absorb::seen(&mut self.facts, seen) || self.watch.borrow().pace != Pace::Rest
     }
@@ -272,6 +284,9 @@ impl Pair {
             ended.step.action.kind()
         );
         self.pokes.after(&ended.step.action);
+        if let (Action::Bootstrap { side }, Ok(_)) = (&ended.step.action, &ended.result) {
+            self.actor.warm_up(*side);
+        }
         if self.watch.borrow().pace == Pace::Urgent {
             // What comes next may rest on a look at the other member that was sent after this end.
             self.pokes.all();
