@@ -340,6 +340,28 @@ fn committed_ghosts_are_refused(server: &mut Server, known: &GtidSet, started: &
     );
 }
 
+/// MySQL: what a statement does to the files of another engine is done before it is logged.
+fn ddl_is_cut_where_the_engine_rolls_it_back(server: &mut Server) {
+    server.sql("CREATE TABLE test1.m (id INT) ENGINE=MyISAM; INSERT test1.m VALUES (1)");
+    let dropped = |server: &mut Server, table: &str| {
+        let known = server.executed();
+        server.source_side(true);
+        let ghost = server.unacknowledged(&format!("DROP TABLE {table}"), &known);
+        server.crash();
+        heard_no_ok(vec![ghost]);
+        known
+    };
+    let known = dropped(server, "test1.m");
+    assert!(!server.path("data/test1/m.MYD").exists(), "it is gone");
+    server.refused(&known, "myisam", "is DDL or stands alone: DROP TABLE");
+    server.start();
+    let known = dropped(server, "test1.t");
+    let cut = server.cut(&known, "innodb");
+    assert!(matches!(cut, Ok(Answer::Cut { .. })), "{cut:?}");
+    server.start();
+    assert_eq!(server.rows(), "1,2");
+}
+
 #[test]
 fn mysql() {
     let (mut server, known) = ghosts_are_cut_off(Family::Mysql);
@@ -373,6 +395,7 @@ fn mysql() {
     assert_eq!(server.lacking(&with_tags), GtidSet::new());
     assert_eq!(server.lacking(&known).count(), 2);
 
+    ddl_is_cut_where_the_engine_rolls_it_back(&mut server);
     let known = server.executed();
     committed_ghosts_are_refused(&mut server, &known, "was logged before");
 }

@@ -250,6 +250,19 @@ fn refuse_committed(chain: &Chain<'_>, at: usize, first: &Transaction) -> Result
     })
 }
 
+/// Words with which a statement begins that makes, changes or removes tables.
+const OF_TABLES: [&str; 6] = ["CREATE", "ALTER", "DROP", "TRUNCATE", "RENAME", "IMPORT"];
+
+fn changes_tables(text: &str) -> bool {
+    let text = text.trim_start();
+    // A comment may hide the word.
+    text.starts_with('/') || {
+        let word = text.split(|c: char| !c.is_alphanumeric()).next();
+        let word = word.unwrap_or_default().to_ascii_uppercase();
+        OF_TABLES.contains(&word.as_str())
+    }
+}
+
 /// Refuses a transaction that its server would not roll back.
 fn refuse_kind(family: Family, path: &Path, of: &Transaction) -> Result<(), Refusal> {
     let (path, gtid, position) = (path.to_owned(), of.gtid.clone(), of.start);
@@ -269,6 +282,15 @@ fn refuse_kind(family: Family, path: &Path, of: &Transaction) -> Result<(), Refu
             gtid,
             position,
         }),
+        // Its files are changed before it is logged; what InnoDB rolls back is the dictionary alone.
+        (Family::Mysql, Ending::Statement(text)) if !of.atomic && changes_tables(text) => {
+            Err(Refusal::Ddl {
+                path,
+                gtid,
+                position,
+                statement,
+            })
+        }
         (Family::Mysql, _) => Ok(()),
         (Family::Mariadb, _) if of.flags & (flag::PREPARED_XA | flag::COMPLETED_XA) != 0 => {
             Err(Refusal::Xa {

@@ -55,6 +55,9 @@ pub struct Transaction {
     pub end: u64,
     /// How it ends.
     pub ending: Ending,
+    /// A statement of MySQL's that its engine commits together with the log, as it is written down with the
+    /// number of that commit: DDL that only touches engines that can roll it back.
+    pub atomic: bool,
 }
 
 /// One file, walked from its start.
@@ -181,6 +184,7 @@ impl<R: Read + Seek> Walk<R> {
             start: header.at,
             end: header.end(),
             ending: Ending::Unfinished,
+            atomic: false,
         };
         let mariadb = header.kind == kind::MARIADB_GTID;
         let group = mariadb && event.flags & mariadb_flag::STANDALONE == 0;
@@ -209,14 +213,15 @@ impl<R: Read + Seek> Walk<R> {
             kind::XA_PREPARE => Some(Ending::XaPrepare),
             kind::QUERY => {
                 let body = self.events.body(header)?;
-                open.query(&query_text(header, &body)?)
+                let (text, variables) = query_parts(header, &body)?;
+                open.seen.atomic = !open.mariadb && is_two_phase(variables);
+                open.query(&text)
             }
             kind::MARIADB_QUERY_COMPRESSED => open.query("(compressed)"),
-            kind::TABLE_MAP => {
-                open.changes = true;
+            of => {
+                open.changes |= !kind::changes_nothing(of);
                 None
             }
-            _ => None,
         };
         if let Some(ending) = ending {
             self.ended = self.open.take().map(|open| Transaction {
@@ -264,16 +269,53 @@ impl Open {
 
 /// Body: thread 4, seconds 4, length of the schema's name 1, error 2, length of the status
 /// variables 2, these, the schema and a zero, the statement.
-fn query_text(header: &Header, body: &[u8]) -> Result<String, ReadError> {
+fn query_parts<'b>(header: &Header, body: &'b [u8]) -> Result<(String, &'b [u8]), ReadError> {
     let mut body = Bytes::new(body, header.at);
     body.take(8)?;
     let schema = usize::from(body.u8()?);
     body.take(2)?;
     let variables = usize::from(body.u16()?);
-    body.take(variables + schema + 1)?;
+    let variables = body.take(variables)?;
+    body.take(schema + 1)?;
     // Statements of many megabytes are cut: only their first words are looked at.
     let text = body.rest().get(..1000).unwrap_or(body.rest());
-    Ok(String::from_utf8_lossy(text).into_owned())
+    Ok((String::from_utf8_lossy(text).into_owned(), variables))
+}
+
+/// Whether a statement's status variables name the commit of its own that it is part of
+/// (`Q_DDL_LOGGED_WITH_XID`). A variable that is not known here ends the search.
+fn is_two_phase(mut variables: &[u8]) -> bool {
+    const WITH_XID: u8 = 17;
+    while let [code, rest @ ..] = variables {
+        let length = match (*code, rest) {
+            (WITH_XID, _) => return true,
+            (0 | 3 | 10, _) => 4,
+            (1 | 9, _) => 8,
+            // A text with its length before it and, of the first, a zero behind it.
+            (2, [length, ..]) => usize::from(*length) + 2,
+            (5 | 6, [length, ..]) => usize::from(*length) + 1,
+            (4, _) => 6,
+            (7 | 8 | 18, _) => 2,
+            (11, [user, more @ ..]) => {
+                let host = more.get(usize::from(*user)).copied().unwrap_or_default();
+                usize::from(*user) + usize::from(host) + 2
+            }
+            // Names of schemas, each with a zero behind it; 254 stands for too many of them.
+            (12, [254, ..]) => 1,
+            (12, [count, names @ ..]) => {
+                let ends = names.iter().enumerate().filter(|(_, byte)| **byte == 0);
+                match usize::from(*count).checked_sub(1) {
+                    Some(last) => ends.map(|(at, _)| at + 2).nth(last).unwrap_or(usize::MAX),
+                    None => 1,
+                }
+            }
+            (13, _) => 3,
+            (16 | 19 | 20, _) => 1,
+            _ => return false,
+        };
+        variables = rest.get(length..).unwrap_or_default();
+    }
+    false
 }
 
 #[cfg(test)]

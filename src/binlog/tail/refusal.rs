@@ -98,7 +98,8 @@ pub enum Refusal {
         /// Its start.
         position: u64,
     },
-    /// MariaDB's recovery of DDL logs the statement again.
+    /// MariaDB's recovery of DDL logs the statement again; on MySQL an engine that cannot roll back keeps
+    /// what it did.
     #[error("{gtid} at position {position} of {path} is DDL or stands alone: {statement}")]
     Ddl {
         /// The file.

@@ -162,6 +162,31 @@ fn mariadb_refusals_by_flags() {
 }
 
 #[test]
+fn mysql_refuses_a_change_of_tables_that_does_not_commit_with_its_engine() {
+    let plan = |text: &str| {
+        let mut log = my_log("").mysql_insert(1, 1);
+        log.mysql_gtid(2);
+        log.query(text);
+        mysql("U:1", &[&log])
+    };
+    for text in [
+        "DROP TABLE `m`",
+        "/* x */ truncate m",
+        "alter table m force",
+    ] {
+        let refused = plan(text).unwrap_err();
+        assert!(matches!(refused, Refusal::Ddl { .. }), "{refused}");
+    }
+    for text in [
+        "FLUSH TABLES",
+        "XA COMMIT X'61',X'',1",
+        "GRANT ALL ON a.* TO b",
+    ] {
+        assert!(matches!(plan(text), Ok(TailVerdict::Cut(_))), "{text}");
+    }
+}
+
+#[test]
 fn what_a_standby_lacks_is_walked_back_to_and_no_further() {
     let first = Log::new(false, 9)
         .gtid_list("")

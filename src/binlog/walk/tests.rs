@@ -56,6 +56,45 @@ fn mysql_transactions_and_their_ends() {
 }
 
 #[test]
+fn what_is_not_known_to_be_inert_changes_something() {
+    // The events of a LOAD DATA in words, and one of a version to come.
+    for kind in [9, 17, 18, 200] {
+        let mut log = Log::new(true, 0).previous_gtids("");
+        log.mysql_gtid(1);
+        log.query("BEGIN");
+        log.event(kind, &[0; 30]);
+        log.query("COMMIT");
+        log.mysql_gtid(2);
+        log.query("BEGIN");
+        log.event(kind::USER_VAR, &[0; 30]);
+        log.query("COMMIT");
+        let ends = [(1, Ending::WithoutEngine), (2, Ending::Nothing)];
+        assert_eq!(endings(log), ends, "type {kind}");
+    }
+}
+
+#[test]
+fn a_statement_that_commits_with_its_engine_is_told_by_its_variables() {
+    // As MySQL 9.7 writes them: flags, mode, catalog, character sets, zone, invoker, schemas, microseconds.
+    let mut variables = vec![0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 6, 3];
+    variables.extend(b"std");
+    variables.extend([3, 1, 0, 1, 0, 4, 33, 0, 33, 0, 255, 0, 5, 6]);
+    variables.extend(b"SYSTEM");
+    variables.extend([7, 0, 0, 11, 1, b'u', 2, b'h', b'o', 12, 2]);
+    variables.extend(b"one\0two\0");
+    variables.extend([13, 1, 2, 3]);
+    assert!(!is_two_phase(&variables));
+    variables.extend([17, 9, 0, 0, 0, 0, 0, 0, 0]);
+    assert!(is_two_phase(&variables));
+    // No variable, though the byte occurs.
+    assert!(!is_two_phase(&[0, 17, 17, 17, 17]));
+    assert!(!is_two_phase(&[12, 254, 99, 17]));
+    for length in 0..variables.len() {
+        is_two_phase(&variables[..length]);
+    }
+}
+
+#[test]
 fn mariadb_transactions_and_their_ends() {
     let mut log = Log::new(true, 0)
         .gtid_list("0-1-5,0-2-4")
