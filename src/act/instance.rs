@@ -177,8 +177,7 @@ impl InstanceHands {
     /// Saves and cuts off the tail beyond `known`.
     pub async fn cut(&self, life: &Incarnation, known: &GtidSet) -> Done {
         self.refuse_other_life(life).await?;
-        let name = format!("tail-{}-{}", life.pid, life.started);
-        let save_to = self.saved().await?.join(name);
+        let save_to = self.saved().await?.join(saved_of("tail", life));
         let step = PrepareStep::Cut {
             known: known.clone(),
             save_to,
@@ -193,7 +192,7 @@ impl InstanceHands {
         let step = PrepareStep::Forget {
             known: known.clone(),
             peer: peer.binlog(),
-            save_to: self.saved().await?.join(name),
+            save_to: self.saved().await?.join(saved_of("own", life)),
         };
         self.removed_by(step).await
     }
@@ -363,6 +362,12 @@ impl InstanceHands {
             step,
         }
     }
+}
+
+/// The folder of what one life left: another boot may give its numbers away again.
+fn saved_of(what: &str, life: &Incarnation) -> String {
+    let boot: String = life.boot.0.chars().take(8).collect();
+    format!("{what}-{boot}-{}-{}", life.pid, life.started)
 }
 
 /// A server that was started, and how it will have ended.
