@@ -188,7 +188,6 @@ impl InstanceHands {
     /// Saves and takes out the dead reader's own transactions beyond `known`, which change nothing.
     pub async fn forget(&self, life: &Incarnation, known: &GtidSet, peer: &Self) -> Done {
         self.refuse_other_life(life).await?;
-        let name = format!("own-{}-{}", life.pid, life.started);
         let step = PrepareStep::Forget {
             known: known.clone(),
             peer: peer.binlog(),

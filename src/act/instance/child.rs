@@ -1,15 +1,18 @@
 //! A member's server as a process of ours: started, and its files worked on by a child, as its user.
 
+use std::ffi::CString;
 use std::io;
 use std::path::Path;
 use std::process::Stdio;
 
+use nix::unistd::Gid;
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::{Begun, InstanceHands, PREPARE_WITHIN, keep_copy, on_disk};
 use crate::act::files;
+use crate::config::Account;
 use crate::model::action::ActionError;
 use crate::runtime::prepare::{Order, Reply};
 use crate::runtime::process::{self, Identity, ServerCommand};
@@ -25,12 +28,18 @@ impl InstanceHands {
             env: Vec::new(),
             datadir: server.datadir.clone(),
             log: server.log.clone(),
-            identity: self.identity(),
+            identity: None,
         };
+        let account = member.account.clone();
         let started = self.started.clone();
         let (cnf, copy) = (member.cnf.clone(), member.started_cnf());
         let spawn = move || {
             keep_copy(&cnf, &copy);
+            let identity = identity(&account);
+            let command = ServerCommand {
+                identity,
+                ..command
+            };
             let spawned = process::spawn(&command).map_err(io::Error::other)?;
             let (life, ended) = (spawned.life.clone(), spawned.ended.clone());
             // Told from here: also where nobody waits any more for a start that a disk held up.
@@ -38,16 +47,6 @@ impl InstanceHands {
             Ok((life, ended))
         };
         on_disk("start", &member.binary, spawn).await
-    }
-
-    /// Whom the server runs as, where we may choose.
-    fn identity(&self) -> Option<Identity> {
-        let account = &self.member.account;
-        nix::unistd::geteuid().is_root().then(|| Identity {
-            uid: account.uid,
-            gid: account.gid,
-            groups: Vec::new(),
-        })
     }
 
     /// By a child that runs as the server's user.
@@ -112,5 +111,42 @@ impl InstanceHands {
                 "prepare {name} answered oddly ({error}): {said}{complaint}"
             ))
         })
+    }
+}
+
+/// Whom the server runs as, where we may choose: with all groups of the account, as a unit of systemd would
+/// start it. One of them may be what lets it read the link's key.
+fn identity(account: &Account) -> Option<Identity> {
+    nix::unistd::geteuid().is_root().then(|| Identity {
+        uid: account.uid,
+        gid: account.gid,
+        groups: groups(account),
+    })
+}
+
+fn groups(account: &Account) -> Vec<u32> {
+    let name = CString::new(account.name.as_str()).unwrap_or_default();
+    let groups = nix::unistd::getgrouplist(&name, Gid::from_raw(account.gid));
+    let groups = groups.unwrap_or_default().into_iter();
+    groups.map(Gid::as_raw).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_keeps_the_groups_of_its_account() {
+        let account = Account {
+            name: "nobody".to_owned(),
+            uid: 65_534,
+            gid: 65_534,
+        };
+        assert_eq!(groups(&account), [65_534]);
+        let unknown = Account {
+            name: "no\0body".to_owned(),
+            ..account
+        };
+        assert!(groups(&unknown).len() <= 1);
     }
 }
