@@ -85,8 +85,12 @@ pub fn adopt(sought: Sought<'_>) -> Result<Option<Incarnation>, AdoptError> {
     }
     let mut found = Vec::new();
     for pid in processes().map_err(unknown)? {
-        if is_server(sought, pid).map_err(unknown)? {
-            found.push(pid);
+        // One of another user's that cannot be looked at is not the server.
+        match is_server(sought, pid) {
+            Ok(true) => found.push(pid),
+            // What cannot be looked at is another user's, and not the server.
+            Err(_) if !is_of(sought, pid).unwrap_or(false) => {}
+            is_server => drop(is_server.map_err(unknown)?),
         }
     }
     match found.as_slice() {
@@ -102,7 +106,11 @@ pub fn adopt(sought: Sought<'_>) -> Result<Option<Incarnation>, AdoptError> {
     }
 }
 
+/// Of a process of somebody else's nothing but that is read: reading its arguments may wait for it.
 fn is_server(sought: Sought<'_>, pid: i32) -> Result<bool, ProcError> {
+    if !is_of(sought, pid)? {
+        return Ok(false);
+    }
     let words = proc::command_line(pid)?;
     let argument = defaults_argument(sought.defaults_file);
     // The wrappers that a server is started through carry its whole command line for a moment, as
@@ -117,7 +125,7 @@ fn is_server(sought: Sought<'_>, pid: i32) -> Result<bool, ProcError> {
         && !after
             .iter()
             .any(|word| NOT_SERVING.iter().any(|not| word == not));
-    Ok(serves && is_of(sought, pid)?)
+    Ok(serves)
 }
 
 /// It was started by the server's account or by us.
