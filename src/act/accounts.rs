@@ -5,10 +5,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use zeroize::Zeroizing;
-
 use super::handle::{LIMIT, ServerHandle};
 use crate::model::action::{ActionError, Brought};
+use crate::model::secret::Secret;
 use crate::model::server::Family;
 use crate::mysql::accounts::{admit, make, prove_replication};
 use crate::mysql::cells::{number, on, text};
@@ -28,7 +27,7 @@ pub struct App {
     /// The hosts it may come from; `%` for all.
     pub host: String,
     /// Its password.
-    pub password: Zeroizing<String>,
+    pub password: Secret,
     /// Its schema.
     pub schema: String,
 }
@@ -78,7 +77,7 @@ pub async fn create_app(handle: &ServerHandle, app: &App) -> Result<Brought, Act
     }
     let schema = quote_ident(&app.schema);
     let account = quote_account(&app.user, &app.host);
-    let password = quote_str(&app.password);
+    let password = quote_str(app.password.expose());
     let statements = [
         format!("CREATE DATABASE IF NOT EXISTS {schema}"),
         format!("CREATE USER IF NOT EXISTS {account} IDENTIFIED BY {password}"),

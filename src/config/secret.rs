@@ -1,37 +1,15 @@
 //! Secrets: `[client]` option files that nobody else can read.
 
-use std::fmt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
 use super::sources::{open_regular, read_all};
+pub use crate::model::secret::Secret;
 
 /// A secret is never this large (64 KiB).
 const LARGEST: u64 = 64 << 10;
-
-/// Text that is wiped from memory when dropped and never shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Zeroizing<String>);
-
-impl Secret {
-    /// Takes a text into custody.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(Zeroizing::new(text.into()))
-    }
-
-    /// The text, for the one place that needs it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(...)")
-    }
-}
 
 /// A user with a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -216,10 +194,5 @@ mod tests {
                 "{text}"
             );
         }
-    }
-
-    #[test]
-    fn nothing_is_shown() {
-        assert_eq!(format!("{:?}", Secret::new("abc")), "Secret(...)");
     }
 }

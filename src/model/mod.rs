@@ -16,6 +16,7 @@ pub mod probe;
 pub mod process;
 pub mod register;
 pub mod request;
+pub mod secret;
 pub mod server;
 pub mod session;
 pub mod time;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::target::{Account, ServerTarget};
+use crate::model::secret::Secret;
 
 /// The passwords of one pair; the same at both members.
 #[derive(Clone, Serialize, Deserialize)]
@@ -134,18 +135,19 @@ impl Secrets {
 ///
 /// # Errors
 /// Unreadable, readable for others, damaged, or not to be written.
-pub fn client_file(path: &Path, user: &str) -> Result<Zeroizing<String>, SecretsError> {
+pub fn client_file(path: &Path, user: &str) -> Result<Secret, SecretsError> {
     match read_private(path) {
         Ok(text) => text
             .lines()
             .find_map(|line| line.strip_prefix("password="))
-            .map(|password| Zeroizing::new(password.to_owned()))
+            .map(Secret::new)
             .ok_or_else(|| SecretsError::NoPassword {
                 path: path.to_owned(),
             }),
         Err(SecretsError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            let password = Zeroizing::new(random_password()?);
-            let text = Zeroizing::new(format!("[client]\nuser={user}\npassword={}\n", *password));
+            let password = Secret::new(random_password()?);
+            let text = format!("[client]\nuser={user}\npassword={}\n", password.expose());
+            let text = Zeroizing::new(text);
             write_private(path, text.as_bytes())?;
             Ok(password)
         }
@@ -186,7 +188,7 @@ fn write_private(path: &Path, text: &[u8]) -> Result<(), SecretsError> {
 pub fn password(target: &ServerTarget, account: Account) -> Zeroizing<String> {
     match (target.secrets.of(account), &target.root) {
         (Some(password), _) => Zeroizing::new(password.to_owned()),
-        (None, Some(password)) => password.clone(),
+        (None, Some(password)) => Zeroizing::new(password.expose().to_owned()),
         (None, None) => Zeroizing::default(),
     }
 }

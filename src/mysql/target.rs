@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use mysql_async::{ClientIdentity, Opts, OptsBuilder, SslOpts};
 
-use zeroize::Zeroizing;
-
 use super::secrets::Secrets;
+use crate::model::secret::Secret;
 use crate::model::server::Family;
 
 /// One member as this driver needs it.
@@ -39,7 +38,7 @@ pub struct ServerTarget {
     /// Passwords of the three accounts.
     pub secrets: Arc<Secrets>,
     /// Root's password; without one root has none and comes by the socket.
-    pub root: Option<Zeroizing<String>>,
+    pub root: Option<Secret>,
     /// TLS of the link.
     pub tls: Option<LinkTls>,
 }

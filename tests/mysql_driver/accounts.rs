@@ -1,6 +1,7 @@
 //! The daemon's own accounts, the application's, and texts that a server's mode may read otherwise.
 
 use dualmasterd::act::accounts::{App, bootstrap, create_app};
+use dualmasterd::model::secret::Secret;
 use dualmasterd::model::server::Family;
 use dualmasterd::mysql::cells::nth;
 use dualmasterd::mysql::quote::quote_str;
@@ -81,7 +82,7 @@ pub async fn of_the_application(pair: &Pair) {
     let app = App {
         user: "it's`\"\\".to_owned(),
         host: "%".to_owned(),
-        password: "p'w\\\"`😀".to_owned().into(),
+        password: Secret::new("p'w\\\"`😀"),
         schema: format!("a`'_%{}", "ä".repeat(50)),
     };
     assert!(

@@ -3,8 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
-
 use super::KeepError;
 use crate::act::accounts::App;
 use crate::act::hook::{HookMember, Hooks};
@@ -50,10 +48,7 @@ pub(super) fn server_targets(
                 server_id: peer.server.server_id,
             },
             secrets: secrets.clone(),
-            root: member
-                .root
-                .as_ref()
-                .map(|login| Zeroizing::new(login.password.expose().to_owned())),
+            root: member.root.as_ref().map(|login| login.password.clone()),
             tls: settings.link.tls.as_ref().map(|tls| LinkTls {
                 ca: tls.ca.clone(),
                 identity: tls.identity.clone(),
@@ -78,7 +73,7 @@ fn given(settings: &PairSettings) -> impl Iterator<Item = (Account, String)> {
 pub(super) fn app_of(app: &AppSettings, secrets: &Path, pair: &str) -> Result<App, KeepError> {
     let password =
         match &app.password {
-            Some(password) => Zeroizing::new(password.expose().to_owned()),
+            Some(password) => password.clone(),
             None => client_file(&secrets.join(format!("{pair}.app.cnf")), &app.user).map_err(
                 |source| KeepError::Secrets {
                     pair: pair.to_owned(),
