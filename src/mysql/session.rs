@@ -102,8 +102,14 @@ impl Session {
     /// # Errors
     /// Nobody answers within [`CONNECT_LIMIT`], or nobody who knows us.
     pub async fn who(target: &Arc<ServerTarget>) -> Result<u32, SqlError> {
-        let mut session =
-            Self::connect_by(target, Account::Monitor, Door::Tcp, CONNECT_LIMIT).await?;
+        let by = |door| Self::connect_by(target, Account::Monitor, door, CONNECT_LIMIT);
+        let mut session = match by(Door::Tcp).await {
+            // It may speak with those alone who speak TLS.
+            Err(error) if error.errno.is_some() && target.tls.is_some() => {
+                by(Door::TlsAnywhere).await.map_err(|_| error)?
+            }
+            session => session?,
+        };
         let sql = "SELECT @@server_id AS server_id";
         let rows = session.rows(sql, CONNECT_LIMIT).await?;
         session.end().await;

@@ -165,7 +165,9 @@ pub(super) fn app(check: &mut Check<'_>, pair: &str, said: &file::App) -> AppSet
     app
 }
 
-/// Names that a server takes: a user of at most 32 characters, a schema of at most 64, a host of 60.
+/// Names that a server takes: a user of at most 32 characters, a schema of at most 64, a host of 60. None
+/// has letters beyond the first plane of Unicode or ends in a blank. In a GRANT the wildcards of a schema's
+/// name are escaped, and count twice.
 fn app_names<'a>(
     check: &mut Check<'_>,
     at: &impl Fn(&'a str) -> [&'a str; 4],
@@ -178,11 +180,24 @@ fn app_names<'a>(
         ("database", &app.database, 64, said.database.is_some()),
     ];
     for (key, name, longest, said) in names {
-        let fits =
-            (1..=longest).contains(&name.chars().count()) && !name.contains(char::is_control);
+        let escapes = match key {
+            "database" => name.matches(['_', '%', '\\']).count(),
+            _ => 0,
+        };
+        let length = name.chars().count() + escapes;
+        let is_taken = |c: char| !c.is_control() && c <= '\u{ffff}';
+        let fits = (1..=longest).contains(&length)
+            && name.chars().all(is_taken)
+            && !name.ends_with(char::is_whitespace);
         if said && !fits {
             let what = format!("{name:?} cannot be the {key}");
-            let expected = format!("expected 1 to {longest} characters");
+            let twice = if escapes > 0 {
+                ", of which `_` counts twice"
+            } else {
+                ""
+            };
+            let expected =
+                format!("expected 1 to {longest} characters{twice}, no emoji, no blank at the end");
             check.report(Problem::new(
                 Code::BadName,
                 check.value(&at(key)),

@@ -76,6 +76,7 @@ pub(super) fn check(
     let rules = mysqld::Rules {
         family: of.family,
         durability: of.durability,
+        tls: of.said.link.tls.is_some(),
     };
     let mut own = of.own.clone();
     own.extend(mysqld::check(check, &at("mysqld"), &said.mysqld, rules));

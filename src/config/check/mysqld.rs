@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Check;
-use super::promise::{base, refusal, refused_value};
+use super::promise::{base, demands_tls, refusal, refused_value};
 use crate::config::code::Code;
 use crate::config::problem::Problem;
 use crate::config::value::Setting;
@@ -15,6 +15,8 @@ use crate::model::server::Family;
 pub(super) struct Rules {
     pub(super) family: Family,
     pub(super) durability: Durability,
+    /// The links have TLS, and so has the daemon.
+    pub(super) tls: bool,
 }
 
 /// Checks one table and returns it with normal names: lower case, `_`.
@@ -35,6 +37,13 @@ pub(super) fn check(
             let expected = "expected a method that syncs";
             let problem = Problem::new(refused.code, check.value(&at), what, expected);
             check.report(problem.help(refused.instead));
+        }
+        if !rules.tls && demands_tls(&name, value, rules.family) {
+            let what =
+                format!("with `{key} = {value}` neither the peer nor the daemon gets in by TCP");
+            let expected = "expected [link.tls] as well";
+            let problem = Problem::new(Code::Contradiction, check.value(&at), what, expected);
+            check.report(problem.help("give the links TLS, or delete the line"));
         }
         if let Some(refused) = refusal(&name, rules.family, rules.durability) {
             let what = format!("`{key}` in [mysqld] is refused: {}", refused.why);

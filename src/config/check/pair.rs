@@ -34,7 +34,11 @@ pub(super) fn check(
     }
     let family = said.family.unwrap_or(Family::Mariadb);
     let durability = said.durability.unwrap_or(Durability::Lossless);
-    let rules = mysqld::Rules { family, durability };
+    let rules = mysqld::Rules {
+        family,
+        durability,
+        tls: said.link.tls.is_some(),
+    };
     let own = mysqld::check(check, &["pair", name, "mysqld"], &said.mysqld, rules);
     let of = Of {
         pair: name,

@@ -237,6 +237,14 @@ pub(super) fn refused_value(
     })
 }
 
+/// Tells whether a server lets in by TCP only who speaks TLS.
+pub(super) fn demands_tls(name: &str, value: &str, family: Family) -> bool {
+    const DEMAND: &str = "require_secure_transport";
+    let name = base(name);
+    let is_off = ["0", "off", "false"].contains(&value.to_ascii_lowercase().as_str());
+    name.len() > "require_".len() && means(name, DEMAND, family) && !is_off
+}
+
 /// What is synced, and how.
 const FLUSH_METHOD: &str = "innodb_flush_method";
 /// Shorter abbreviations of it mean other keys as well.

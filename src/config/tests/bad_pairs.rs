@@ -144,6 +144,38 @@ fn a_secret_is_for_nobody_else() {
 }
 
 #[test]
+fn names_that_a_server_would_refuse_later_are_refused_now() {
+    let app = |user: &str, database: &str| {
+        with(&format!(
+            "[pair.orders.app]\nuser = {user:?}\ndatabase = {database:?}"
+        ))
+    };
+    let (longest, with_one) = ("a".repeat(64), format!("{}_", "a".repeat(62)));
+    for database in [longest.as_str(), &with_one, "my app", "gemüse"] {
+        Etc::usual(&app("shop", database)).good();
+    }
+    let too_long = format!("{}_", "a".repeat(63));
+    for database in [too_long.as_str(), "shop🙂", "shop "] {
+        Etc::usual(&app("shop", database)).problem(Code::BadName);
+    }
+    for user in ["shop🙂", "shop "] {
+        Etc::usual(&app(user, "shop")).problem(Code::BadName);
+    }
+}
+
+#[test]
+fn a_server_that_demands_tls_needs_it_on_the_links() {
+    for value in ["\"ON\"", "1", "true"] {
+        let set = format!("[pair.orders.mysqld]\nrequire_secure_transport = {value}");
+        Etc::usual(&with(&set)).problem(Code::Contradiction);
+    }
+    Etc::usual(&with(
+        "[pair.orders.mysqld]\nrequire_secure_transport = \"OFF\"",
+    ))
+    .good();
+}
+
+#[test]
 fn a_credential_comes_from_systemd() {
     let app = "[pair.orders.app]\nuser = \"shop\"\ndatabase = \"shop\"\n";
     let etc = Etc::usual(&with(&format!(
