@@ -250,7 +250,7 @@ impl Kind {
             ),
             Self::BinaryUnusable => (
                 Error,
-                "the server binary cannot be run",
+                "the server binary cannot be run, or is older than what can be kept",
                 "correct `binary` in the configuration",
             ),
             Self::PortTaken => (

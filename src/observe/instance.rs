@@ -78,7 +78,8 @@ pub async fn run<I, F, V, W>(
             None => datadir(&member, (ask.datadir)().await, binary.version),
         };
         let whose = member.clone();
-        let look = move || look(&whose, judge, life.as_ref(), datadir, clock);
+        let version = binary.version;
+        let look = move || look(&whose, judge, life.as_ref(), (datadir, version), clock);
         let Ok(fact) = spawn_blocking(look).await else {
             return;
         };
@@ -132,7 +133,7 @@ fn look(
     member: &MemberSettings,
     judge: Judge,
     life: Option<&Incarnation>,
-    datadir: Datadir,
+    (datadir, binary): (Datadir, Option<Version>),
     clock: fn() -> Timestamp,
 ) -> InstanceFact {
     let server = &member.server;
@@ -143,7 +144,7 @@ fn look(
         config: config(member, judge.config),
         waits_for_restart: waits_for_restart(member, judge.waiting),
         socket_gone: life.is_some_and(gone),
-        binary_error: program::unusable(&member.binary),
+        binary_error: program::unusable(&member.binary).or_else(|| too_old(member, binary?)),
         port_taken_by: if life.is_some() {
             None
         } else {
@@ -152,6 +153,20 @@ fn look(
         last_words: tail_log(&server.log, LAST_WORDS).unwrap_or_default(),
         free_mb: free_mb(&server.datadir),
     }
+}
+
+/// The first MySQL that starts with the file as it is rendered: it knows `log_replica_updates`,
+/// `skip_replica_start` and semi-sync by these words.
+const OLDEST_MYSQL: Version = Version(8, 0, 26);
+
+fn too_old(member: &MemberSettings, binary: Version) -> Option<String> {
+    let is_old = member.server.family == Family::Mysql && binary < OLDEST_MYSQL;
+    is_old.then(|| {
+        format!(
+            "{} is MySQL {binary}; {OLDEST_MYSQL} or newer can be kept",
+            member.binary.display()
+        )
+    })
 }
 
 /// Nothing where either file cannot be read: a server that an earlier version started left no copy.
