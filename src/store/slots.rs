@@ -16,8 +16,8 @@ use std::path::{Path, PathBuf};
 
 /// The version of the format that this program writes.
 pub const FORMAT_VERSION: u32 = 1;
-/// The bytes of one slot: room for the memory of a hundred pairs, and still written by one system
-/// call in well under a millisecond.
+/// The bytes of one slot: room for a pair's memory many times over, also with long sets of GTIDs, and
+/// still written by one system call in well under a millisecond.
 pub const SLOT_BYTES: usize = 64 * 1024;
 /// The longest payload that fits a slot.
 pub const MAX_PAYLOAD: usize = SLOT_BYTES - HEADER_BYTES;
