@@ -42,8 +42,9 @@ pub async fn settings(pair: &Pair) {
     let mut root = pair.a.root().await;
     let set = format!("SET GLOBAL autocommit=0, time_zone='+05:00', wait_timeout=60, {own}");
     root.run(&set, LIMIT).await.unwrap();
-    let sql =
-        format!("SELECT CONCAT_WS(' ', @@autocommit, @@time_zone, @@wait_timeout, @@{limit} = 0)");
+    let sql = format!(
+        "SELECT CONCAT_WS(' ', @@autocommit = 1, @@time_zone, @@wait_timeout, @@{limit} = 0)"
+    );
     assert_eq!(pair.a.value(&sql).await.unwrap(), "1 +00:00 28800 1");
     let back = format!(
         "SET GLOBAL autocommit=1, time_zone='SYSTEM', wait_timeout=DEFAULT, {limit}=DEFAULT"
