@@ -1,7 +1,7 @@
 //! Files put in their place whole: written beside, synced, renamed.
 //!
 //! Some lie in folders of the servers' account, which could put a link there at any moment: nothing is
-//! written or given away through one.
+//! written or given away through one. Drivers write by this as well.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -19,7 +19,30 @@ pub type Owner = (u32, u32);
 /// # Errors
 /// Whatever the file system says; the old file is then untouched.
 pub fn write(path: &Path, content: &[u8], mode: u32, owner: Option<Owner>) -> io::Result<()> {
-    let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    replace(path, content, |file| give(file, mode, owner))
+}
+
+/// As [`write()`], ours, for a group that we belong to.
+///
+/// # Errors
+/// Whatever the file system says; the old file is then untouched.
+pub fn write_for(path: &Path, content: &[u8], mode: u32, group: u32) -> io::Result<()> {
+    replace(path, content, |file| {
+        fchown(file, None, Some(group))?;
+        file.set_permissions(fs::Permissions::from_mode(mode))
+    })
+}
+
+/// The new file is nobody else's until it was given to whom it is for.
+fn replace(
+    path: &Path,
+    content: &[u8],
+    give: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<()> {
+    let folder = match path.parent().ok_or(io::ErrorKind::InvalidInput)? {
+        here if here.as_os_str().is_empty() => Path::new("."),
+        folder => folder,
+    };
     let mut name = path
         .file_name()
         .ok_or(io::ErrorKind::InvalidInput)?
@@ -34,10 +57,10 @@ pub fn write(path: &Path, content: &[u8], mode: u32, owner: Option<Owner>) -> io
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
-        .mode(mode)
+        .mode(0o600)
         .open(&beside)?;
     file.write_all(content)?;
-    give(&file, mode, owner)?;
+    give(&file)?;
     file.sync_all()?;
     fs::rename(&beside, path)?;
     File::open(folder)?.sync_all()

@@ -15,6 +15,7 @@ pub mod observe;
 // Drivers: one outside thing each, no decisions.
 pub mod binlog;
 pub mod control;
+pub mod files;
 pub mod mysql;
 pub mod net;
 pub mod runtime;

@@ -10,11 +10,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("decide", &["model"]),
     // Drivers: one outside thing each, no decisions.
-    ("mysql", &["model"]),
-    ("binlog", &["model"]),
+    ("files", &["model"]),
+    ("mysql", &["model", "files"]),
+    ("binlog", &["model", "files"]),
     ("store", &["model"]),
     ("net", &["model"]),
-    ("runtime", &["model", "binlog"]),
+    ("runtime", &["model", "files", "binlog"]),
     ("control", &["model"]),
     ("etcd", &["model"]),
     ("dns", &["model"]),
@@ -36,7 +37,7 @@ const LAYERS: &[(&str, &[&str])] = &[
 /// All drivers.
 const DRIVERS: &str = "drivers";
 const DRIVER_MODULES: &[&str] = &[
-    "mysql", "binlog", "store", "net", "runtime", "control", "etcd", "dns",
+    "files", "mysql", "binlog", "store", "net", "runtime", "control", "etcd", "dns",
 ];
 
 /// Each outside crate, and where alone it may be named.

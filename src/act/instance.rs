@@ -17,10 +17,10 @@ use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
-use super::files;
 use super::units::Units;
 use crate::binlog::ghost::GhostTransaction;
 use crate::config::{MemberSettings, PairSettings, Runtime};
+use crate::files;
 use crate::model::action::{ActionError, Brought, Saved};
 use crate::model::causes::chain;
 use crate::model::gtid::GtidSet;

@@ -7,7 +7,6 @@ pub mod binlogs;
 pub mod close;
 pub mod endpoint;
 pub mod events;
-pub mod files;
 pub mod handle;
 pub mod hook;
 pub mod instance;

@@ -1,8 +1,11 @@
 //! Files made durable: what is said to be saved is on the disk.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+
+use crate::files;
 
 /// What could not be done, on which path.
 #[derive(Debug, thiserror::Error)]
@@ -113,28 +116,8 @@ pub fn saved_as(folder: &Path, file: &Path) -> PathBuf {
 /// # Errors
 /// [`FsError`].
 pub fn replace(path: &Path, content: &[u8]) -> Result<(), FsError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".dualmasterd-new");
-    let new = PathBuf::from(name);
-    write_all(&new, content).map_err(failed("writing", &new))?;
-    if let Ok(old) = fs::metadata(path) {
-        fs::set_permissions(&new, old.permissions())
-            .map_err(failed("setting the mode of", &new))?;
-    }
-    rename(&new, path)
-}
-
-fn write_all(path: &Path, content: &[u8]) -> io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o640)
-        .open(path)?;
-    file.write_all(content)?;
-    file.sync_all()
+    let mode = fs::metadata(path).map_or(0o640, |old| old.permissions().mode() & 0o7777);
+    files::write(path, content, mode, None).map_err(failed("writing", path))
 }
 
 /// Moves within a file system, durably.

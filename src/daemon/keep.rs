@@ -383,7 +383,7 @@ fn remembered(settings: &PairSettings) -> Result<(Slots, Durable), KeepError> {
 }
 
 fn folder(path: &Path, mode: u32) -> Result<(), KeepError> {
-    crate::act::files::folder(path, mode, None).map_err(|source| KeepError::Folder {
+    crate::files::folder(path, mode, None).map_err(|source| KeepError::Folder {
         folder: path.to_owned(),
         source,
     })

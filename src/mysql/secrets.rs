@@ -1,14 +1,15 @@
 //! Passwords of the three accounts: made at random, kept 0600, shown nowhere.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::target::{Account, ServerTarget};
+use crate::files;
 use crate::model::secret::Secret;
 
 /// The passwords of one pair; the same at both members.
@@ -155,33 +156,13 @@ pub fn client_file(path: &Path, user: &str) -> Result<Secret, SecretsError> {
     }
 }
 
-/// Written beside and renamed, so that a crash leaves the whole file or none.
+/// A crash leaves the whole file or none.
 fn write_private(path: &Path, text: &[u8]) -> Result<(), SecretsError> {
-    let error = |source| SecretsError::File {
+    files::write(path, text, 0o600, None).map_err(|source| SecretsError::File {
         attempted: "writing",
         path: path.to_owned(),
         source,
-    };
-    let beside = path.with_extension("new");
-    match fs::remove_file(&beside) {
-        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(error(e)),
-        Ok(()) | Err(_) => {}
-    }
-    let mut options = OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&beside)
-        .map_err(error)?;
-    file.write_all(text)
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::rename(&beside, path))
-        .and_then(|()| match path.parent() {
-            Some(folder) => fs::File::open(folder)?.sync_all(),
-            None => Ok(()),
-        })
-        .map_err(error)
+    })
 }
 
 /// The password to log in with; root's may be empty.

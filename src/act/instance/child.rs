@@ -11,8 +11,8 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 use super::{Begun, InstanceHands, PREPARE_WITHIN, keep_copy, on_disk};
-use crate::act::files;
 use crate::config::Account;
+use crate::files;
 use crate::model::action::ActionError;
 use crate::runtime::prepare::{Order, Reply};
 use crate::runtime::process::{self, Identity, ServerCommand};

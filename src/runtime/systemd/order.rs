@@ -4,12 +4,13 @@
 //! reads the other's. A ticket tells an answer from that of an earlier order.
 
 use std::fs::{self, OpenOptions, Permissions};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt, chown};
-use std::path::{Path, PathBuf};
+use std::io::{self, Read};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::files;
 use crate::runtime::plain;
 use crate::runtime::prepare::{Order, Reply};
 
@@ -33,7 +34,7 @@ pub fn give(order: &Order, file: &Path) -> io::Result<()> {
         fs::set_permissions(folder, Permissions::from_mode(0o750))?;
     }
     let text = serde_json::to_vec(order)?;
-    replace(file, &text, None)
+    files::write(file, &text, 0o640, None)
 }
 
 /// Takes an order back: whoever starts the unit from here on starts it without one.
@@ -50,7 +51,7 @@ pub fn answer(file: &Path, ticket: &str, reply: &Reply, group: u32) -> io::Resul
         ticket: ticket.to_owned(),
         reply: reply.clone(),
     };
-    replace(file, &serde_json::to_vec(&answered)?, Some(group))
+    files::write_for(file, &serde_json::to_vec(&answered)?, 0o640, group)
 }
 
 /// Reads the answer to this order; `None` where there is none.
@@ -67,26 +68,6 @@ pub fn read_answer(file: &Path, ticket: &str) -> io::Result<Option<Reply>> {
     };
     let answered: Answered = serde_json::from_slice(&text)?;
     Ok((answered.ticket == ticket).then_some(answered.reply))
-}
-
-/// A reader sees the old file or the whole new one. Neither outlives the boot, so nothing is synced.
-fn replace(path: &Path, text: &[u8], group: Option<u32>) -> io::Result<()> {
-    let beside = PathBuf::from(path).with_added_extension("new");
-    match fs::remove_file(&beside) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        Ok(()) | Err(_) => {}
-    }
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o640)
-        .open(&beside)?;
-    file.set_permissions(Permissions::from_mode(0o640))?;
-    if let Some(group) = group {
-        chown(&beside, None, Some(group))?;
-    }
-    file.write_all(text)?;
-    fs::rename(&beside, path)
 }
 
 #[cfg(test)]
