@@ -356,6 +356,25 @@ fn the_documents_show_the_writer_machine() {
     assert_eq!(parts[1], picture, "expected:\n{picture}");
 }
 
+/// `make mutants` runs long and seldom; here a defect that no longer fits the source is seen at once.
+#[test]
+fn every_planted_defect_fits_the_source() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let list = fs::read_to_string(root.join("tests/mutants/list.toml")).expect("the list");
+    let list: toml::Table = list.parse().expect("TOML");
+    let mutants = list["mutant"].as_array().expect("entries");
+    let text = |mutant: &toml::Value, key: &str| mutant[key].as_str().expect(key).to_owned();
+    let misfits = mutants.iter().filter(|mutant| {
+        let source = fs::read_to_string(root.join(text(mutant, "file"))).expect("its file");
+        source.matches(&text(mutant, "old")).count() != 1
+    });
+    let misfits: Vec<_> = misfits.map(|mutant| text(mutant, "name")).collect();
+    assert!(
+        misfits.is_empty(),
+        "mend in tests/mutants/list.toml: {misfits:?}"
+    );
+}
+
 #[test]
 fn the_reader_of_sources_sees_what_it_should() {
     let text =

@@ -134,3 +134,6 @@ pub(super) fn work(facts: &mut Facts, side: Option<Side>) -> &mut Work {
         None => &mut facts.pair,
     }
 }
+
+#[cfg(test)]
+mod tests;

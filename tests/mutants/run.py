@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Plants the defects of list.toml one by one and shows which tests notice each.
 
-Each is planted in a copy of the tree, built once, and run against the scenarios and the simulation. Exits with
-1 where one is noticed by neither, or no longer fits the source. ONLY="a name" plants one alone, SEEDS sets the
-schedules of each family, LIB=1 runs the unit tests as well.
+Each is planted in a copy of the tree, built once, and run against the scenarios and the simulation; one that
+names its unit tests, against those. Exits with 1 where one is noticed by none, or no longer fits the source.
+ONLY="a name" plants one alone, SEEDS sets the schedules of each family, LIB=1 runs all unit tests as well.
 """
 
 import json
@@ -22,7 +22,7 @@ TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resol
 TREE = TARGET / "mutants" / "tree"
 # Programs of its own: those of the tree itself must not be taken for the mutants', nor the other way round.
 BUILT = TARGET / "mutants" / "target"
-SUITES = ["--test", "scenarios", "--test", "simulation"] + (["--lib"] if os.environ.get("LIB") else [])
+CORE = ["--test", "scenarios", "--test", "simulation"] + (["--lib"] if os.environ.get("LIB") else [])
 
 
 def copy_tree():
@@ -44,10 +44,10 @@ def copy_tree():
     manifest.write_text(text)
 
 
-def build():
+def build(suites):
     """The test programs by name, or None where the tree does not compile."""
     built = subprocess.run(
-        ["cargo", "test", "--no-run", "--message-format=json", *SUITES],
+        ["cargo", "test", "--no-run", "--message-format=json", *suites],
         cwd=TREE, env={**os.environ, "CARGO_TARGET_DIR": str(BUILT)}, capture_output=True, text=True,
     )
     if built.returncode != 0:
@@ -61,11 +61,11 @@ def build():
     }
 
 
-def failing(program):
-    """The names of the tests that fail."""
+def failing(program, names):
+    """The tests that fail, of those with such names."""
     seeds = os.environ.get("SEEDS", "240")
     ran = subprocess.run(
-        [program, "--test-threads=2"], cwd=TREE, capture_output=True, text=True,
+        [program, "--test-threads=2", *names], cwd=TREE, capture_output=True, text=True,
         env={**os.environ, "SIM_SEEDS": seeds, "RUST_BACKTRACE": "0"},
     )
     return re.findall(r"^test (\S+) \.\.\. FAILED", ran.stdout, re.M)
@@ -90,13 +90,15 @@ def main():
     for mutant in mutants:
         began = time.monotonic()
         was = plant(mutant)
-        programs = build() if was is not None else None
+        unit = mutant.get("unit")
+        names = [unit] if unit else []
+        programs = build(["--lib"] if unit else CORE) if was is not None else None
         path = TREE / mutant["file"]
         if programs is None:
             verdict = "DOES NOT FIT" if was is None else "DOES NOT COMPILE"
             missed.append(mutant["name"])
         else:
-            found = {name: failing(program) for name, program in programs.items()}
+            found = {name: failing(program, names) for name, program in programs.items()}
             counts = [f"{name} {len(tests)}" for name, tests in sorted(found.items()) if tests]
             verdict = "noticed by " + ", ".join(counts) if counts else "SURVIVES"
             if not counts:
