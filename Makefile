@@ -7,10 +7,10 @@ SERVER ?= mariadb
 # Each step says its name before, and its seconds after it.
 STEP = tests/setup/step.sh
 
-.PHONY: help demo setup lint lab unit test host cut sim mutants bench model fuzz generate deb rpm packages
+.PHONY: help demo setup lint lab unit test host cut sim mutants bench bench-compare trace soak model fuzz generate deb rpm packages
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## the main job shown on real servers (SERVER=mariadb or mysql)
 	@SERVER="$(SERVER)" tests/demo/run.sh
@@ -50,8 +50,22 @@ sim: ## the core against fake servers on a virtual clock (SEEDS of each family, 
 mutants: ## planted defects that the scenarios or the simulation must notice (ONLY="a name", SEEDS)
 	@tests/mutants/run.py
 
-bench: setup ## how fast a pair is (BENCH=failover freeze switchover reader reader_freeze overhead, SERVER, RUNS)
-	@BENCH="$(BENCH)" SERVER="$(SERVER)" RUNS="$(RUNS)" PAIRS="$(PAIRS)" cargo bench --quiet --bench pair
+# PROFILE=dev builds faster; its figures are worth nothing.
+BENCH_PAIR = SERVER="$(SERVER)" RUNS="$(RUNS)" CLIENTS="$(CLIENTS)" POOL="$(POOL)" LAG="$(LAG)" BIG="$(BIG)" \
+	PAIRS="$(PAIRS)" MINUTES="$(MINUTES)" SECONDS_EACH="$(if $(filter command line,$(origin SECONDS)),$(SECONDS))" \
+	cargo bench --quiet $(if $(PROFILE),--profile $(PROFILE)) --bench pair
+bench: setup ## how fast a pair is (BENCH, SERVER, RUNS, CLIENTS, POOL=2G, LAG=10, BIG, PAIRS; see CONTRIBUTING.md)
+	@if [ "$(BENCH)" = sysbench ]; then $(STEP) "sysbench" tests/setup/sysbench.sh; fi
+	@BENCH="$(BENCH)" $(BENCH_PAIR)
+
+bench-compare: ## what got worse between two folders or files of figures (OLD, NEW, THRESHOLD=1.2)
+	@THRESHOLD="$(THRESHOLD)" benches/compare.py "$(OLD)" "$(NEW)"
+
+trace: setup ## the time line of one run (BENCH=failover or switchover, SERVER)
+	@TRACE=1 BENCH="$(BENCH)" $(BENCH_PAIR)
+
+soak: setup ## the daemon's memory, descriptors, threads and CPU over time, roles changing (MINUTES, SERVER)
+	@BENCH=soak $(BENCH_PAIR)
 
 deb: ## the package for Debian and its like, read by lintian: target/debian/*.deb
 	@$(STEP) "packaging tools" tests/setup/packaging.sh

@@ -1,52 +1,91 @@
 //! How fast a real pair is: `make bench BENCH=failover SERVER=mysql RUNS=100`.
 //!
-//! Each figure comes as a line of a table and as `target/bench/NAME.json`, beside its goal. It fails
-//! where a write that was acknowledged is not there.
+//! Each figure comes as a line of a table and as `target/bench/SERVER/NAME.json`, beside its goal. It fails
+//! where a write that was acknowledged is not there, or roles changed that had to stay.
 
 #![expect(clippy::print_stdout, reason = "the table is the purpose")]
 
 #[path = "../tests/support/mod.rs"]
 mod support;
 
+#[path = "pair/asked.rs"]
+mod asked;
+#[path = "pair/daemon.rs"]
+mod daemon;
 #[path = "pair/figures.rs"]
 mod figures;
+#[path = "pair/kept.rs"]
+mod kept;
+#[path = "pair/lag.rs"]
+mod lag;
+#[path = "pair/line.rs"]
+mod line;
+#[path = "pair/needs.rs"]
+mod needs;
 #[path = "pair/overhead.rs"]
 mod overhead;
+#[path = "pair/pool.rs"]
+mod pool;
 #[path = "pair/runs.rs"]
 mod runs;
+#[path = "pair/soak.rs"]
+mod soak;
+#[path = "pair/still.rs"]
+mod still;
+#[path = "pair/sysbench.rs"]
+mod sysbench;
+#[path = "pair/trace.rs"]
+mod trace;
 
+use asked::Asked;
+use figures::Failures;
 use support::in_namespace;
-use support::settings::family_of_environment;
-
-/// Without `RUNS`.
-const RUNS: usize = 10;
 
 fn main() {
-    let family = family_of_environment();
-    let wanted = std::env::var("BENCH").unwrap_or_default();
-    let count = std::env::var("RUNS").ok().filter(|text| !text.is_empty());
-    let count = count.map_or(RUNS, |text| text.parse().expect("RUNS is a number"));
-    assert!(count > 0, "RUNS is at least 1");
-    let mut known = false;
-    let mut lost = 0;
-    figures::header();
-    for bench in runs::ALL {
-        if wanted.is_empty() || wanted == bench.name {
-            known = true;
-            lost += in_namespace(async || runs::run(bench, family, count).await);
-        }
+    let asked = Asked::of_environment();
+    let wanted = asked::value("BENCH");
+    let is_wanted = |name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
+    if asked::value("TRACE").is_some() {
+        let named = wanted.as_deref().unwrap_or("failover");
+        let known = trace::NAMES.contains(&named);
+        assert!(known, "BENCH={named}: expected one of {:?}", trace::NAMES);
+        return in_namespace(async || trace::run(named, &asked).await);
     }
-    if wanted.is_empty() || wanted == overhead::NAME {
+    let mut known = false;
+    let mut failures = Failures::default();
+    figures::header();
+    for bench in runs::ALL.iter().filter(|bench| is_wanted(bench.name)) {
+        known = true;
+        failures += in_namespace(async || runs::run(*bench, &asked).await);
+    }
+    for bench in still::ALL.iter().filter(|bench| is_wanted(bench.name)) {
+        known = true;
+        failures += in_namespace(async || still::run(*bench, &asked).await);
+    }
+    if is_wanted(daemon::NAME) {
+        known = true;
+        failures += in_namespace(async || daemon::run(&asked).await);
+    }
+    if is_wanted(overhead::NAME) {
         known = true;
         for pairs in overhead::pairs_of_environment() {
-            in_namespace(async || overhead::run(family, pairs).await);
+            in_namespace(async || overhead::run(&asked, pairs).await);
         }
     }
-    let names = runs::ALL.map(|bench| bench.name).join(", ");
-    assert!(
-        known,
-        "BENCH={wanted}: expected {names} or {}",
-        overhead::NAME
-    );
-    assert_eq!(lost, 0, "acknowledged writes were lost");
+    // These run for long, and only where they are named.
+    if wanted.as_deref() == Some(sysbench::NAME) {
+        known = true;
+        in_namespace(async || sysbench::run(&asked).await);
+    }
+    if wanted.as_deref() == Some(soak::NAME) {
+        known = true;
+        in_namespace(async || soak::run(&asked).await);
+    }
+    let names = runs::ALL.map(|bench| bench.name).into_iter();
+    let names = names.chain(still::ALL.map(|bench| bench.name));
+    let others = [daemon::NAME, overhead::NAME, sysbench::NAME, soak::NAME];
+    let names: Vec<_> = names.chain(others).collect();
+    assert!(known, "BENCH={wanted:?}: expected one of {names:?}");
+    assert_eq!(failures.lost, 0, "acknowledged writes were lost");
+    assert_eq!(failures.unwanted, 0, "roles changed that had to stay");
 }

@@ -1,18 +1,19 @@
 //! Medians and percentiles, as a line and as JSON.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use dualmasterd::model::server::Family;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use crate::support::host::binary;
+use crate::asked::Asked;
+use crate::kept::keep;
+use crate::support::check::Verdict;
 use crate::support::settings;
 
 /// With fewer runs the 99th percentile is the maximum.
 const ENOUGH: usize = 100;
 
 /// What all runs of one bench brought.
+#[derive(Debug, Default)]
 pub(crate) struct Figures {
     /// The measured times.
     pub(crate) times: Vec<Duration>,
@@ -24,6 +25,10 @@ pub(crate) struct Figures {
     pub(crate) lost: usize,
     /// Attempts to connect that failed.
     pub(crate) refused: usize,
+    /// Role changes where none may be.
+    pub(crate) unwanted: u64,
+    /// What this bench alone shows, by name.
+    pub(crate) more: Map<String, Value>,
 }
 
 pub(crate) fn header() {
@@ -34,8 +39,15 @@ pub(crate) fn header() {
 }
 
 impl Figures {
+    /// Takes in what was found at the end of one run.
+    pub(crate) fn note(&mut self, verdict: Verdict) {
+        self.acked += verdict.acked;
+        self.lost += verdict.lost;
+    }
+
     /// Prints and keeps them.
-    pub(crate) fn publish(mut self, name: &str, family: Family, goal: &str) {
+    pub(crate) fn publish(mut self, name: &str, asked: &Asked, goal: &str) -> Failures {
+        let name = asked.name(name);
         self.times.sort();
         self.clients.sort();
         let runs = self.times.len();
@@ -46,7 +58,7 @@ impl Figures {
         );
         println!(
             "{name:<14}{:<9}{runs:>5}{p50:>10.1}{p99:>10.1}{max:>10.1}{:>11}{:>6}{:>9}  {goal}",
-            settings::name(family),
+            settings::name(asked.family),
             self.acked,
             self.lost,
             self.refused,
@@ -54,8 +66,11 @@ impl Figures {
         if runs < ENOUGH {
             println!("{:<14}p99 is the maximum: it needs {ENOUGH} runs", "");
         }
-        let kept = json!({
-            "server": settings::name(family),
+        for (what, value) in &self.more {
+            println!("{:<14}{what}: {value}", "");
+        }
+        let mut kept = json!({
+            "server": settings::name(asked.family),
             "runs": runs,
             "p50_ms": p50,
             "p99_ms": p99,
@@ -66,28 +81,36 @@ impl Figures {
             "acked": self.acked,
             "lost": self.lost,
             "refused_connections": self.refused,
+            "unwanted_role_changes": self.unwanted,
             "pairs": 1,
             "goal": goal,
             "times_ms": self.times.iter().map(|time| ms(*time)).collect::<Vec<_>>(),
         });
-        keep(name, &kept);
+        if let Some(object) = kept.as_object_mut() {
+            object.append(&mut self.more);
+        }
+        keep(&name, asked, kept);
+        Failures {
+            lost: self.lost,
+            unwanted: self.unwanted,
+        }
     }
 }
 
-/// Writes `target/bench/NAME.json`.
-pub(crate) fn keep(name: &str, value: &Value) {
-    // target/PROFILE/dualmasterctl
-    let program = binary("dualmasterctl");
-    let target = program
-        .ancestors()
-        .nth(2)
-        .map(PathBuf::from)
-        .expect("a target folder");
-    let folder = target.join("bench");
-    std::fs::create_dir_all(&folder).expect("make target/bench");
-    let mut text = serde_json::to_string_pretty(value).expect("JSON");
-    text.push('\n');
-    std::fs::write(folder.join(format!("{name}.json")), text).expect("write the figures");
+/// What fails a bench, however fast it was.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Failures {
+    /// Acknowledged writes that are not there.
+    pub(crate) lost: usize,
+    /// Role changes where none may be.
+    pub(crate) unwanted: u64,
+}
+
+impl std::ops::AddAssign for Failures {
+    fn add_assign(&mut self, other: Self) {
+        self.lost += other.lost;
+        self.unwanted += other.unwanted;
+    }
 }
 
 /// By nearest rank, in milliseconds, of sorted times.
@@ -97,5 +120,10 @@ fn percentile(times: &[Duration], percent: usize) -> f64 {
 }
 
 pub(crate) fn ms(time: Duration) -> f64 {
-    (time.as_secs_f64() * 100_000.0).round() / 100.0
+    rounded(time.as_secs_f64() * 1000.0)
+}
+
+/// Two places behind the point are enough for every figure here.
+pub(crate) fn rounded(number: f64) -> f64 {
+    (number * 100.0).round() / 100.0
 }

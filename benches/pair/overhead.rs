@@ -6,10 +6,13 @@ use dualmasterd::model::server::Family;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use crate::figures::{keep, ms};
+use crate::asked::Asked;
+use crate::figures::{ms, rounded};
+use crate::kept::keep;
+use crate::needs::{cpu, rss_mb};
+use crate::support::Host;
 use crate::support::host::is_whole;
 use crate::support::settings::{self, PAIR};
-use crate::support::{Host, Setup};
 
 pub(crate) const NAME: &str = "overhead";
 const GOAL: &str = "one pair: <= 15 MB, <= 0.3 % of a core; each further: <= 1 MB, <= 0.2 %";
@@ -29,8 +32,9 @@ pub(crate) fn pairs_of_environment() -> Vec<u16> {
 }
 
 /// So many pairs in one daemon, at rest.
-pub(crate) async fn run(family: Family, pairs: u16) {
-    let mut setup = Setup::new(family);
+pub(crate) async fn run(asked: &Asked, pairs: u16) {
+    let family = asked.family;
+    let mut setup = asked.setup();
     for number in 2..=pairs {
         setup.tables.push_str(&further_pair(family, number));
     }
@@ -43,7 +47,7 @@ pub(crate) async fn run(family: Family, pairs: u16) {
     let (before, begun) = (cpu(pid), Instant::now());
     sleep(WINDOW).await;
     let percent = (cpu(pid) - before).as_secs_f64() / begun.elapsed().as_secs_f64() * 100.0;
-    let rss = rss_kib(pid) as f64 / 1024.0;
+    let rss = rss_mb(pid);
     println!(
         "{NAME:<14}{:<9}pairs {pairs}, rss_mb {rss:.1}, cpu_percent {percent:.2} over {} s  {GOAL}",
         settings::name(family),
@@ -55,12 +59,13 @@ pub(crate) async fn run(family: Family, pairs: u16) {
     };
     keep(
         &name,
-        &json!({
+        asked,
+        json!({
             "server": settings::name(family),
             "runs": 1,
             "pairs": pairs,
-            "rss_mb": (rss * 10.0).round() / 10.0,
-            "cpu_percent": (percent * 100.0).round() / 100.0,
+            "rss_mb": rounded(rss),
+            "cpu_percent": rounded(percent),
             "goal": GOAL,
         }),
     );
@@ -100,23 +105,4 @@ async fn until_whole(host: &Host, pair: &str) {
         );
         sleep(Duration::from_millis(100)).await;
     }
-}
-
-/// Processor time of a process and of those of its children that ended.
-fn cpu(pid: i32) -> Duration {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("stat");
-    let (_, rest) = stat.rsplit_once(')').expect("a name");
-    // utime, stime, cutime and cstime, in ticks of 10 ms (USER_HZ is 100 on every Linux of today).
-    let ticks = rest.split_whitespace().skip(11).take(4);
-    let sum: u64 = ticks
-        .map(|field| field.parse::<u64>().expect("ticks"))
-        .sum();
-    Duration::from_millis(sum * 10)
-}
-
-fn rss_kib(pid: i32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("status");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let number = line.and_then(|rest| rest.split_whitespace().next());
-    number.expect("VmRSS").parse().expect("KiB")
 }

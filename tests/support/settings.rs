@@ -12,6 +12,8 @@ pub const ENDPOINT: u16 = 26000;
 pub const READER: u16 = 26005;
 /// The pair's name.
 pub const PAIR: &str = "t";
+/// The buffer pool of each server, where nothing else is asked for.
+pub const POOL: &str = "64M";
 /// The application's user and schema.
 pub const APP: &str = "app";
 /// The application's password.
@@ -30,6 +32,8 @@ pub struct Setup {
     pub files: Vec<(&'static str, &'static str)>,
     /// Further `[mysqld]` settings.
     pub mysqld: String,
+    /// The buffer pool of each server.
+    pub pool: String,
     /// Address of the endpoint.
     pub address: String,
     /// Further keys of `[pair.t.endpoint]`.
@@ -51,6 +55,7 @@ impl Setup {
             tables: String::new(),
             files: Vec::new(),
             mysqld: String::new(),
+            pool: POOL.into(),
             address: "127.0.0.1".into(),
             endpoint: String::new(),
             level: std::env::var("DUALMASTERD_TEST_LOG").unwrap_or_else(|_| "info".into()),
@@ -90,7 +95,7 @@ format = "{log}"
             writeln!(keys, "binary = {:?}", mysqld()).expect("write to a string");
         }
         let mut mysqld = self.mysqld.clone();
-        mysqld.push_str("innodb_buffer_pool_size = \"64M\"\n");
+        writeln!(mysqld, "innodb_buffer_pool_size = {:?}", self.pool).expect("write to a string");
         mysqld.push_str(match self.family {
             Family::Mariadb => "innodb_log_file_size = \"16M\"\n",
             Family::Mysql => "innodb_redo_log_capacity = \"32M\"\n",
