@@ -12,6 +12,8 @@ mod support;
 mod asked;
 #[path = "pair/daemon.rs"]
 mod daemon;
+#[path = "pair/fake.rs"]
+mod fake;
 #[path = "pair/figures.rs"]
 mod figures;
 #[path = "pair/kept.rs"]
@@ -20,6 +22,8 @@ mod kept;
 mod lag;
 #[path = "pair/line.rs"]
 mod line;
+#[path = "pair/many.rs"]
+mod many;
 #[path = "pair/needs.rs"]
 mod needs;
 #[path = "pair/overhead.rs"]
@@ -36,12 +40,17 @@ mod still;
 mod sysbench;
 #[path = "pair/trace.rs"]
 mod trace;
+#[path = "pair/wire.rs"]
+mod wire;
 
 use asked::Asked;
 use figures::Failures;
 use support::in_namespace;
 
 fn main() {
+    if fake::serve_if_asked() {
+        return;
+    }
     let asked = Asked::of_environment();
     let wanted = asked::value("BENCH");
     let is_wanted = |name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
@@ -68,7 +77,7 @@ fn main() {
     }
     if is_wanted(overhead::NAME) {
         known = true;
-        for pairs in overhead::pairs_of_environment() {
+        for pairs in overhead::pairs_of_environment(&[1]) {
             in_namespace(async || overhead::run(&asked, pairs).await);
         }
     }
@@ -77,13 +86,23 @@ fn main() {
         known = true;
         in_namespace(async || sysbench::run(&asked).await);
     }
+    if wanted.as_deref() == Some(many::NAME) {
+        known = true;
+        many::run(&asked);
+    }
     if wanted.as_deref() == Some(soak::NAME) {
         known = true;
         in_namespace(async || soak::run(&asked).await);
     }
     let names = runs::ALL.map(|bench| bench.name).into_iter();
     let names = names.chain(still::ALL.map(|bench| bench.name));
-    let others = [daemon::NAME, overhead::NAME, sysbench::NAME, soak::NAME];
+    let others = [
+        daemon::NAME,
+        overhead::NAME,
+        many::NAME,
+        sysbench::NAME,
+        soak::NAME,
+    ];
     let names: Vec<_> = names.chain(others).collect();
     assert!(known, "BENCH={wanted:?}: expected one of {names:?}");
     assert_eq!(failures.lost, 0, "acknowledged writes were lost");

@@ -33,7 +33,7 @@ pub(crate) struct Figures {
 
 pub(crate) fn header() {
     println!(
-        "{:<14}{:<9}{:>5}{:>10}{:>10}{:>10}{:>11}{:>6}{:>9}  goal",
+        "{:<24}{:<9}{:>5}{:>10}{:>10}{:>10}{:>11}{:>6}{:>9}  goal",
         "bench", "server", "runs", "p50 ms", "p99 ms", "max ms", "acked", "lost", "refused"
     );
 }
@@ -57,17 +57,17 @@ impl Figures {
             percentile(&self.times, 100),
         );
         println!(
-            "{name:<14}{:<9}{runs:>5}{p50:>10.1}{p99:>10.1}{max:>10.1}{:>11}{:>6}{:>9}  {goal}",
+            "{name:<24}{:<9}{runs:>5}{p50:>10.1}{p99:>10.1}{max:>10.1}{:>11}{:>6}{:>9}  {goal}",
             settings::name(asked.family),
             self.acked,
             self.lost,
             self.refused,
         );
         if runs < ENOUGH {
-            println!("{:<14}p99 is the maximum: it needs {ENOUGH} runs", "");
+            println!("{:<24}p99 is the maximum: it needs {ENOUGH} runs", "");
         }
         for (what, value) in &self.more {
-            println!("{:<14}{what}: {value}", "");
+            println!("{:<24}{what}: {value}", "");
         }
         let mut kept = json!({
             "server": settings::name(asked.family),

@@ -39,7 +39,7 @@ struct Need {
 }
 
 /// Memory by 3 % and 0.3 MB (a page cache of the allocator), processor time by a quarter and a tenth of a
-/// percent (it is counted in ticks of 10 ms); descriptors and threads not at all.
+/// percent (it is counted in ticks of 10 ms); descriptors and threads by one, which comes and goes.
 const NEEDS: [Need; 4] = [
     Need {
         name: "rss_mb",
@@ -51,13 +51,13 @@ const NEEDS: [Need; 4] = [
         name: "descriptors",
         of: |sample| sample.descriptors,
         share: 0.0,
-        more: 0.0,
+        more: 1.0,
     },
     Need {
         name: "threads",
         of: |sample| sample.threads,
         share: 0.0,
-        more: 0.0,
+        more: 1.0,
     },
     Need {
         name: "cpu_percent",

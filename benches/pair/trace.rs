@@ -14,6 +14,7 @@ use crate::asked::Asked;
 use crate::figures::rounded;
 use crate::kept::keep;
 use crate::line::{self, Line};
+use crate::pool;
 use crate::support::check::check;
 use crate::support::settings::{self, server_id};
 use crate::support::{History, Host, fault};
@@ -68,8 +69,14 @@ pub(crate) async fn run(name: &str, asked: &Asked) {
     setup.level = "trace".into();
     setup.log = "json".into();
     let host = Host::serving(setup).await;
+    if let Some(bytes) = asked.pool_bytes() {
+        pool::fill(&host, bytes).await;
+    }
     host.until_caught_up(LONG).await;
     let (writer, reader) = host.roles().await;
+    if let Some(bytes) = asked.pool_bytes() {
+        pool::warm(&host, &writer, bytes).await;
+    }
     let load = asked.load(&host, "traced").await;
     sleep(Duration::from_millis(500)).await;
     let pid = host.pid(&writer).expect("the server runs");

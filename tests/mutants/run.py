@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Plants the defects of list.toml one by one and shows which tests notice each.
 
-Each is planted in a copy of the tree, built once, and run against the scenarios and the simulation; one that
-names its unit tests, against those. Exits with 1 where one is noticed by none, or no longer fits the source.
-ONLY="a name" plants one alone, SEEDS sets the schedules of each family, LIB=1 runs all unit tests as well.
+Each is planted in a copy of the tree, built once, and run against the scenarios, and where these do not notice
+it, against the simulation (ALL=1: against both); one that names its unit tests, against those. Exits with 1 where
+one is noticed by none, or no longer fits the source. ONLY="a name, another name" plants these alone, SEEDS sets
+the schedules of each family, LIB=1 runs all unit tests as well.
 """
 
 import json
@@ -71,6 +72,18 @@ def failing(program, names):
     return re.findall(r"^test (\S+) \.\.\. FAILED", ran.stdout, re.M)
 
 
+def noticed(programs, names):
+    """Which programs notice, with the number of their tests that do: the first alone, unless ALL is set."""
+    counts = []
+    # The simulation takes longest.
+    for name in sorted(programs, key=lambda name: (name == "simulation", name)):
+        if tests := failing(programs[name], names):
+            counts.append(f"{name} {len(tests)}")
+            if not os.environ.get("ALL"):
+                break
+    return counts
+
+
 def plant(mutant):
     """Changes the copy. Returns the text that was there, or None where the mutant no longer fits."""
     path = TREE / mutant["file"]
@@ -83,8 +96,10 @@ def plant(mutant):
 
 def main():
     mutants = tomllib.loads((HERE / "list.toml").read_text())["mutant"]
-    only = os.environ.get("ONLY")
-    mutants = [mutant for mutant in mutants if only in (None, mutant["name"])]
+    only = [name.strip() for name in os.environ.get("ONLY", "").split(",") if name.strip()]
+    mutants = [mutant for mutant in mutants if not only or mutant["name"] in only]
+    if not mutants:
+        sys.exit(f"no planted defect has one of the names {only}")
     copy_tree()
     missed = []
     for mutant in mutants:
@@ -98,8 +113,7 @@ def main():
             verdict = "DOES NOT FIT" if was is None else "DOES NOT COMPILE"
             missed.append(mutant["name"])
         else:
-            found = {name: failing(program, names) for name, program in programs.items()}
-            counts = [f"{name} {len(tests)}" for name, tests in sorted(found.items()) if tests]
+            counts = noticed(programs, names)
             verdict = "noticed by " + ", ".join(counts) if counts else "SURVIVES"
             if not counts:
                 missed.append(mutant["name"])

@@ -24,6 +24,8 @@ pub const APP_PASSWORD: &str = "Correct-horse-7";
 pub struct Setup {
     /// Family of both servers.
     pub family: Family,
+    /// The server's program in place of the installed one; MySQL only.
+    pub binary: Option<PathBuf>,
     /// Further keys of `[pair.t]`.
     pub keys: String,
     /// Further tables below `[pair.t]`; `{dir}` stands for the host's folder.
@@ -51,6 +53,7 @@ impl Setup {
     pub fn new(family: Family) -> Self {
         Self {
             family,
+            binary: None,
             keys: String::new(),
             tables: String::new(),
             files: Vec::new(),
@@ -62,6 +65,11 @@ impl Setup {
             log: "text".into(),
             daemon: String::new(),
         }
+    }
+
+    /// MySQL's server of this setup.
+    pub fn mysqld(&self) -> PathBuf {
+        self.binary.clone().unwrap_or_else(mysqld)
     }
 
     /// The text of `dualmasterd.toml` for a pair below this folder.
@@ -92,7 +100,7 @@ format = "{log}"
         let family = name(self.family);
         let mut keys = self.keys.clone();
         if self.family == Family::Mysql {
-            writeln!(keys, "binary = {:?}", mysqld()).expect("write to a string");
+            writeln!(keys, "binary = {:?}", self.mysqld()).expect("write to a string");
         }
         let mut mysqld = self.mysqld.clone();
         writeln!(mysqld, "innodb_buffer_pool_size = {:?}", self.pool).expect("write to a string");
