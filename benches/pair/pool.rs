@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use dualmasterd::control::report::PairReport;
 use mysql_async::prelude::Queryable;
 
+use crate::support::host::is_whole;
 use crate::support::{Host, sql};
 
 /// Bytes of one row: two fit a page.
@@ -44,7 +46,13 @@ pub(crate) async fn fill(host: &Host, bytes: u64) {
         ran.unwrap_or_else(|why| panic!("{statement}: {why}"));
     }
     let _ = conn.disconnect().await;
-    host.until_caught_up(ALL).await;
+    // Few transactions, each of which takes the reader a second.
+    let has_all = |report: &PairReport| {
+        let gap = report.reader().and_then(|reader| reader.gtid_gap);
+        is_whole(report) && gap == Some(0)
+    };
+    host.until("a reader with the whole filler", ALL, has_all)
+        .await;
 }
 
 /// Reads the table again, and returns how much of the member's pool holds pages, in percent.
