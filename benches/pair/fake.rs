@@ -97,6 +97,7 @@ struct Server {
     datadir: PathBuf,
     read_only: bool,
     closed: bool,
+    events_on: bool,
     source_on: bool,
     timeout: String,
     /// Host and port of the source.
@@ -112,6 +113,7 @@ impl Server {
             datadir,
             read_only: true,
             closed: true,
+            events_on: false,
             source_on: false,
             timeout: u32::MAX.to_string(),
             source: None,
@@ -158,6 +160,7 @@ impl Server {
                     self.closed = on;
                     self.read_only |= on;
                 }
+                "event_scheduler" => self.events_on = on,
                 "rpl_semi_sync_source_enabled" => self.source_on = on,
                 "rpl_semi_sync_source_timeout" => self.timeout = value.to_owned(),
                 _ => {}
@@ -249,7 +252,7 @@ impl Server {
             ("executed", text("")),
             ("read_only", switch(self.read_only)),
             ("closed", switch(self.closed)),
-            ("events", text("OFF")),
+            ("events", state(self.events_on)),
             ("source_enabled", switch(self.source_on)),
             ("replica_enabled", text("1")),
             ("timeout", text(&self.timeout)),
