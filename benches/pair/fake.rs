@@ -196,8 +196,9 @@ impl Server {
         let now = clock::wall().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now = now.as_millis().to_string();
         values.push(&now);
-        // One that cannot be kept is missed by the daemon, which then complains.
-        let _ = std::fs::write(self.datadir.join(BEAT), values.join(" "));
+        let (beat, new) = (self.datadir.join(BEAT), self.datadir.join("heartbeat.new"));
+        // The peer must not read half of it. A row that cannot be kept looks to the daemon like a lag.
+        let _ = std::fs::write(&new, values.join(" ")).and_then(|()| std::fs::rename(new, beat));
     }
 
     /// The rows of both members.
