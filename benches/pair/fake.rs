@@ -229,6 +229,10 @@ impl Server {
             )
         } else if statement.contains("performance_schema.global_status") {
             self.semi_sync()
+        } else if statement.starts_with("SHOW GLOBAL VARIABLES LIKE 'rpl_semi_sync_source_enabled'")
+        {
+            let on = if self.source_on { "ON" } else { "OFF" };
+            one("Value", on)
         } else if statement.starts_with("SHOW GRANTS") {
             one("grant", "GRANT REPLICATION SLAVE ON *.* TO `x`@`y`")
         } else if statement.starts_with("SELECT VERSION()") {

@@ -52,6 +52,11 @@ fn machine(family: Family) -> Value {
         Family::Mariadb => PathBuf::from("mariadbd"),
         Family::Mysql => settings::mysqld(),
     };
+    let version = output(&server, &["--no-defaults", "--version"]);
+    // Before it stands the program's path.
+    let version = version
+        .split_once("Ver ")
+        .map(|(_, version)| version.to_owned());
     let dirty = !output(Path::new("git"), &["status", "--porcelain"]).is_empty();
     let commit = output(Path::new("git"), &["rev-parse", "--short=12", "HEAD"]);
     let seconds = clock::wall().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -61,7 +66,7 @@ fn machine(family: Family) -> Value {
         "memory_mb": memory.and_then(|kib| kib.parse::<u64>().ok()).map(|kib| kib / 1024),
         "kernel": read("/proc/sys/kernel/osrelease").trim(),
         "load_average": load.split_whitespace().next(),
-        "server_version": output(&server, &["--no-defaults", "--version"]),
+        "server_version": version,
         "commit": if dirty { format!("{commit} and changes") } else { commit },
         "profile": profile().file_name().map(|name| name.to_string_lossy()),
         "taken_unix_s": seconds.as_secs(),
