@@ -46,7 +46,12 @@ impl Schedule {
         world.run(5 * SECOND);
         peace(world);
         let calm = world.calm_begins();
-        let healthy = world.run_until(PEACE, |world| world.unhealthy().is_none());
+        // Back at the member that it prefers, if it does: what moves later would not be a move for no reason.
+        let at_home = |world: &World| {
+            let preferred = world.policy.prefer;
+            preferred.is_none_or(|side| world.stored_writer() == Some(side))
+        };
+        let healthy = world.run_until(PEACE, |world| world.unhealthy().is_none() && at_home(world));
         finish(world, healthy);
         world.check_calm(&calm);
         healthy
