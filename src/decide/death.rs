@@ -50,10 +50,17 @@ impl Verdict {
     }
 }
 
-/// Remembers when commits were last seen to wait for the reader.
+/// Remembers when writes were last seen to wait for the reader, or for a session that holds a lock.
 pub(super) fn note_waiting(turn: &mut Turn<'_>, writer: Side) {
-    if let Some(look) = turn.server(writer).filter(|look| look.semi_sync.waiting) {
-        turn.memory.waited_at = look.at;
+    let Some(look) = turn.server(writer) else {
+        return;
+    };
+    let (at, waits, blocked) = (look.at, look.semi_sync.waiting, !look.blockers.is_empty());
+    if waits {
+        turn.memory.waited_at = at;
+    }
+    if blocked {
+        turn.memory.blocked_at = at;
     }
 }
 
@@ -135,7 +142,7 @@ impl Hang<'_, '_> {
             if let Some(holder) = self.blocker() {
                 return Some(Verdict::Blocked(holder));
             }
-            if heartbeat < limit {
+            if heartbeat < limit || self.was_blocked() {
                 return None;
             }
         }
@@ -164,7 +171,7 @@ impl Hang<'_, '_> {
             return Some(Verdict::Blocked(holder));
         }
         // Its acknowledgement came a moment ago, and its answer is on the way.
-        if unexplained < self.turn.policy.hang.limit {
+        if unexplained < self.turn.policy.hang.limit || self.was_blocked() {
             return None;
         }
         self.all_stuck(stuck_for)
@@ -230,6 +237,11 @@ impl Hang<'_, '_> {
             .facts
             .late_at
             .map_or(since, |late| late.max(since))
+    }
+
+    /// A lock was let go a moment ago, and the answers that waited for it are on the way.
+    fn was_blocked(&self) -> bool {
+        self.turn.now().since(self.turn.memory.blocked_at) < self.turn.policy.hang.limit
     }
 
     fn blocker(&self) -> Option<String> {

@@ -35,6 +35,10 @@ pub struct Memory {
     /// until then was explained by it.
     #[serde(default)]
     pub waited_at: Timestamp,
+    /// When a session was last seen to hold a lock that makes the writer's writes wait: answers that stayed out
+    /// until then come soon after.
+    #[serde(default)]
+    pub blocked_at: Timestamp,
     /// Restarts of threads that had stopped with an error, in a row.
     #[serde(default)]
     pub restarts: Both<Restarts>,
@@ -184,6 +188,7 @@ impl Memory {
             earning: Earning::No,
             unproven: 0,
             waited_at: Timestamp::BOOT,
+            blocked_at: Timestamp::BOOT,
             restarts: Both::default(),
             stood: Both::default(),
             foreign: Both::default(),

@@ -72,8 +72,10 @@ impl State {
         if memory.sweep_until.is_some_and(|until| until <= now) {
             memory.sweep_until = None;
         }
-        if tick(now) > tick(memory.waited_at) {
-            memory.waited_at = Timestamp::BOOT;
+        for seen_at in [&mut memory.waited_at, &mut memory.blocked_at] {
+            if tick(now) > tick(*seen_at) {
+                *seen_at = Timestamp::BOOT;
+            }
         }
         let earning = matches!(
             memory.earning,
@@ -139,6 +141,7 @@ impl State {
             Earning::No => {}
         }
         visit(&mut memory.waited_at, 1);
+        visit(&mut memory.blocked_at, 1);
         if let Some(until) = &mut memory.sweep_until {
             visit(until, 1);
         }
