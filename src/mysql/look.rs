@@ -11,7 +11,6 @@ use mysql_async::Row;
 
 use super::cells::{number, on, text};
 use super::error::SqlError;
-use super::schema;
 use super::session::Session;
 use super::status;
 use super::target::{Account, ServerTarget};
@@ -23,6 +22,8 @@ use crate::model::time::Timestamp;
 
 /// The heartbeat table does not exist yet, or nobody may read it yet.
 const NO_TABLE: [u16; 4] = [1044, 1049, 1142, 1146];
+/// Somebody holds a lock on it: no lock at once, or no answer in time.
+const LOCKED: [u16; 2] = [1205, 3024];
 
 /// What a quick look leaves out is known for no longer than this.
 const WHOLE: Duration = Duration::from_secs(1);
@@ -114,7 +115,11 @@ impl Looker {
         let variables = next(&mut results).into_iter().next();
         let variables = variables.ok_or_else(|| self.nothing("variables"))?;
         let blockers = status::blockers(&next(&mut results));
-        let heartbeats = status::heartbeats(&next(&mut results));
+        let heartbeats = match (results.pop_front(), &self.last) {
+            (Some(rows), _) => status::heartbeats(&rows),
+            (None, Some(last)) if self.has_schema => last.heartbeats.clone(),
+            (None, _) => Vec::new(),
+        };
         let fact = ServerFact {
             asked,
             at: now(),
@@ -141,7 +146,8 @@ impl Looker {
     }
 
     /// Everything in one round trip. The heartbeats are asked for last, and not before their table is
-    /// known to be there: a statement that fails ends the others behind it.
+    /// known to be there: a statement that fails ends the others behind it. They are left out while somebody
+    /// holds a lock on their table: who that is has to be seen.
     async fn ask_everything(&mut self, limit: Duration) -> Result<Results, SqlError> {
         let dialect = self.session.dialect();
         let mut sql = dialect.core(self.semi_sync);
@@ -153,19 +159,23 @@ impl Looker {
         }
         sql = format!("{sql}; {}", dialect.rest());
         if self.has_schema {
-            let joined = format!("{sql}; {}", schema::HEARTBEATS);
+            let joined = format!("{sql}; {}", dialect.heartbeats());
             match self.session.results(&joined, limit).await {
                 Err(error) if is_absent(&error) => self.has_schema = false,
+                Err(error) if is_locked(&error) => {
+                    let results = self.session.results(&sql, limit).await?;
+                    return Ok(results.into());
+                }
                 results => return results.map(Results::from_iter),
             }
         }
         let mut results = self.session.results(&sql, limit).await?;
-        match self.session.rows(schema::HEARTBEATS, limit).await {
+        match self.session.rows(&dialect.heartbeats(), limit).await {
             Ok(rows) => {
                 self.has_schema = true;
                 results.push(rows);
             }
-            Err(error) if is_absent(&error) => {}
+            Err(error) if is_absent(&error) || is_locked(&error) => {}
             Err(error) => return Err(error),
         }
         Ok(results.into())
@@ -289,6 +299,10 @@ impl Looker {
 
 fn is_absent(error: &SqlError) -> bool {
     error.errno.is_some_and(|errno| NO_TABLE.contains(&errno))
+}
+
+fn is_locked(error: &SqlError) -> bool {
+    error.errno.is_some_and(|errno| LOCKED.contains(&errno))
 }
 
 /// MariaDB has semi-sync built in, MySQL by plugins, without which its variables do not exist.

@@ -5,6 +5,7 @@ mod mysql;
 
 use std::fmt;
 
+use super::schema;
 use super::target::ServerTarget;
 use crate::model::gtid::Gtid;
 use crate::model::server::{Family, Version};
@@ -209,6 +210,16 @@ impl Dialect {
         match self {
             Self::Mariadb(_) => format!("{}; {}", mariadb::REST, mariadb::BLOCKERS),
             Self::Mysql(_) => format!("{}; {}", mysql::rest(self), mysql::BLOCKERS),
+        }
+    }
+
+    /// The heartbeats, of a table that nobody has locked: an error comes soon else.
+    pub(super) fn heartbeats(self) -> String {
+        let select = schema::HEARTBEATS;
+        match self {
+            Self::Mariadb(_) => format!("SET STATEMENT lock_wait_timeout=0 FOR {select}"),
+            // It waits for a second at least, where it is told to wait no longer.
+            Self::Mysql(_) => select.replacen("SELECT", "SELECT /*+ MAX_EXECUTION_TIME(100) */", 1),
         }
     }
 
