@@ -52,7 +52,7 @@ fn rights(dialect: Dialect, account: Account) -> Vec<(String, &'static str)> {
         }
         (Family::Mariadb, Account::Manage) => vec![
             (
-                "PROCESS, SUPER, READ_ONLY ADMIN, CONNECTION ADMIN, REPLICATION MASTER ADMIN, \
+                "PROCESS, RELOAD, SUPER, READ_ONLY ADMIN, CONNECTION ADMIN, REPLICATION MASTER ADMIN, \
                  REPLICATION SLAVE ADMIN, SLAVE MONITOR, BINLOG ADMIN, EVENT, SET USER"
                     .to_owned(),
                 "*.*",
@@ -73,7 +73,8 @@ fn rights(dialect: Dialect, account: Account) -> Vec<(String, &'static str)> {
             own,
         ],
         (Family::Mysql, Account::Manage) if fine => vec![
-            ("PROCESS, REPLICATION CLIENT, EVENT".to_owned(), "*.*"),
+            // RELOAD: a link whose files its server cannot read is reset.
+            ("PROCESS, RELOAD, REPLICATION CLIENT, EVENT".to_owned(), "*.*"),
             (
                 format!(
                     "REPLICATION_SLAVE_ADMIN, CONNECTION_ADMIN, SYSTEM_USER, \
@@ -93,7 +94,7 @@ fn rights(dialect: Dialect, account: Account) -> Vec<(String, &'static str)> {
         }
         (Family::Mysql, Account::Manage) => vec![
             (
-                "PROCESS, REPLICATION CLIENT, EVENT, SUPER".to_owned(),
+                "PROCESS, RELOAD, REPLICATION CLIENT, EVENT, SUPER".to_owned(),
                 "*.*",
             ),
             read_own,
