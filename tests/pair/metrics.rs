@@ -67,7 +67,7 @@ fn what_is_exported_follows_the_pair() {
             1.0
         );
 
-        host.switchover().await.expect("a switchover");
+        host.switched().await;
         host.until_healthy(LONG).await;
         assert_eq!(get(&check(&writer, "primary")).await.0, 503);
         assert_eq!(get(&check(&reader, "primary")).await.0, 200);

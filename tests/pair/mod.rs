@@ -5,13 +5,17 @@ mod binlogs;
 mod configuration;
 mod cuts;
 mod daemon;
+mod events;
 mod faults;
 mod journal;
 mod metrics;
 mod operator;
 mod planned;
+mod policies;
 mod recovery;
+mod stalls;
 mod store;
+mod tail;
 mod trial;
 
 use dualmasterd::model::server::Family;
@@ -54,9 +58,13 @@ themes! {
         faults::reader_killed,
         faults::writer_frozen,
         faults::reader_frozen,
-        faults::writer_stalls_for_a_moment;
+        faults::writer_stalls_for_a_moment,
+        tail::unacknowledged_is_saved_and_cut,
+        stalls::everything_locked,
+        stalls::writer_busy;
     planned: Setup::new =>
         planned::switchover_under_load,
+        events::follow_the_role,
         planned::switchover_against_a_locked_table,
         planned::switchover_against_a_long_statement,
         planned::switchover_against_an_open_transaction,
@@ -68,7 +76,9 @@ themes! {
         store::full,
         daemon::killed_and_the_writer_too,
         faults::both_killed,
-        faults::writer_terminated_behind_our_back;
+        faults::writer_terminated_behind_our_back,
+        tail::terminated_with_a_tail,
+        tail::quarantined_after_accepted_loss;
     in_place: faults::by_hand =>
         faults::writer_comes_back_as_writer;
     operator: operator::setup =>
@@ -79,5 +89,7 @@ themes! {
         binlogs::kept_while_the_peer_lacks_them,
         operator::hooks,
         operator::ruleset_flushed,
-        operator::reloads;
+        operator::reloads,
+        policies::preferred_member_takes_its_role_back,
+        policies::flapping_stops_moves_until_ack;
 }

@@ -10,7 +10,7 @@ use dualmasterd::model::server::Family;
 use tokio::time::{Instant, sleep};
 
 use super::binlogs::KEEP;
-use super::trial::{Trial, assert_same_epoch, server_id, within};
+use super::trial::{Trial, assert_same_epoch, server_id};
 use crate::support::settings::{ENDPOINT, PAIR};
 use crate::support::{Host, Setup, fault, sql};
 
@@ -48,6 +48,7 @@ pub(super) async fn looks(host: &mut Host) {
         assert_eq!(answer.code, 0, "{verb}: {answer:?}");
         assert!(!answer.json().is_null(), "{verb}: {answer:?}");
     }
+    sessions_of_both(host).await;
     let explained = host.ctl(&["explain"]).await.out;
     for guard in ["NotPaused", "StandbyLives", "InSync", "ReaderHasOwnRows"] {
         assert!(explained.contains(guard), "{guard} is not in {explained}");
@@ -69,6 +70,34 @@ pub(super) async fn looks(host: &mut Host) {
     assert_eq!(refused.code, 75, "refused now: {refused:?}");
     assert_eq!(host.ctl(&["list", "nobody"]).await.code, 1, "no such pair");
     assert_eq!(host.ctl(&["no-such-verb"]).await.code, 2, "usage");
+}
+
+/// `processlist` has a client's session at each member, with the columns of the server's own.
+async fn sessions_of_both(host: &Host) {
+    let (writer, reader) = host.roles().await;
+    let app = sql::connect(&sql::app(ENDPOINT)).await.expect("a session");
+    let root = host.root(&reader).await;
+    let word = Command::Processlist { pair: None };
+    let Ok(Answer::Sessions(members)) = host.ask(word).await else {
+        panic!("no sessions");
+    };
+    for (member, conn, user) in [(&writer, &app, "app"), (&reader, &root, "root")] {
+        let listed = members.iter().find(|listed| listed.member == *member);
+        let listed = listed.map(|listed| listed.sessions.clone());
+        let listed = listed.expect("the member").expect("its sessions");
+        let found = listed.iter().find(|one| one.id == u64::from(conn.id()));
+        let found = found.unwrap_or_else(|| panic!("no session {} in {listed:#?}", conn.id()));
+        assert_eq!(
+            (found.user.as_str(), found.command.as_str()),
+            (user, "Sleep")
+        );
+        let replicates = |user: &str| listed.iter().any(|one| one.user == user);
+        assert!(replicates("dualmasterd_replicate"), "{listed:#?}");
+    }
+    let shown = host.ctl(&["processlist"]).await.out;
+    for conn in [&app, &root] {
+        assert!(shown.contains(&conn.id().to_string()), "{shown}");
+    }
 }
 
 /// Paused, nobody promotes: a dead writer is started again in place. Resumed, all is as before.
@@ -103,7 +132,7 @@ pub(super) async fn holds_the_receiver(host: &mut Host) {
     host.until("the receiver held", LONG, held).await;
     trial.served(Instant::now(), LONG).await;
     let gap = trial.load.so_far().longest_gap(at, Instant::now());
-    within("longest gap", gap, Duration::from_millis(500));
+    trial.within("longest gap", gap, Duration::from_millis(500));
     release(host, &trial.reader, Thread::Receiver).await;
     trial.end(host).await;
 }
@@ -121,7 +150,7 @@ pub(super) async fn holds_the_applier(host: &mut Host) {
     sleep(Duration::from_millis(300)).await;
     let at = Instant::now();
     fault::kill(trial.writer_pid(host));
-    within(
+    trial.within(
         "killed to first OK",
         trial.taken_over(at, LONG).await,
         Duration::from_secs(3),
@@ -164,8 +193,7 @@ pub(super) async fn hooks(host: &mut Host) {
     assert_same_epoch(host, &trial).await;
 
     std::fs::remove_file(host.path().join("refuse")).expect("remove");
-    let operation = host.switchover().await.expect("granted");
-    assert!(operation.ended.is_some_and(|ended| ended.moved));
+    host.switched().await;
     let noted = until_file(host, "noted.post_switchover").await;
     let wanted = [
         format!("DM_SUCCESSOR_MEMBER={}", trial.reader),
@@ -245,7 +273,7 @@ pub(super) async fn ruleset_flushed(host: &mut Host) {
         assert!(Instant::now() < deadline, "the endpoint stays away");
         sleep(Duration::from_millis(5)).await;
     }
-    within("flushed to connected", at.elapsed(), Duration::from_secs(2));
+    trial.within("flushed to connected", at.elapsed(), Duration::from_secs(2));
     trial.end(host).await;
 }
 

@@ -16,6 +16,7 @@
 
 pub mod check;
 pub mod cut;
+pub mod delay;
 pub mod disk;
 pub mod fault;
 pub mod folder;
@@ -29,10 +30,12 @@ pub mod notify;
 pub mod outside;
 pub mod sampler;
 pub mod settings;
+pub mod severed;
 pub mod sql;
 pub mod words;
 
 pub use cut::Cut;
+pub use delay::Delay;
 pub use disk::Disk;
 pub use history::History;
 pub use host::Host;
@@ -41,3 +44,4 @@ pub use namespace::in_namespace;
 pub use outside::Outside;
 pub use sampler::Sampler;
 pub use settings::Setup;
+pub use severed::Severed;

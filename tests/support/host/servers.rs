@@ -47,6 +47,14 @@ impl Host {
         folders.filter(own).count()
     }
 
+    /// As many actions of this kind were begun, by the daemon's history.
+    pub fn begun(&self, action: &str) -> usize {
+        let path = self.path().join(format!("state/{PAIR}/history.jsonl"));
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        let wanted = format!("\"do\":\"{action}\"");
+        text.lines().filter(|line| line.contains(&wanted)).count()
+    }
+
     /// A session as root at a member.
     ///
     /// # Panics

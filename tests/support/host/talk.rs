@@ -11,12 +11,14 @@ use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::daemon::binary;
-use super::{ANSWER, Host};
+use super::{ANSWER, Host, READY};
 use crate::support::settings::PAIR;
 use crate::support::words;
 
 /// Transactions that the reader of a pair under the usual load may lack: the two are looked at in turn.
 const SMALL_GAP: u64 = 200;
+/// As often a switchover is asked for.
+const SWITCHOVERS: u32 = 5;
 
 /// What `dualmasterctl` answered.
 #[derive(Debug)]
@@ -143,6 +145,24 @@ impl Host {
             }
             other => Err(format!("{other:?}")),
         }
+    }
+
+    /// A planned switchover that goes through. One that is undone, as a busy machine missed its tens of
+    /// milliseconds, is asked for again, as an operator would.
+    ///
+    /// # Panics
+    /// Where it is refused, or undone each time.
+    pub async fn switched(&self) -> OperationReport {
+        for _ in 0..SWITCHOVERS {
+            let operation = self.switchover().await.expect("granted");
+            let ended = operation.ended.clone().expect("it ended");
+            if ended.moved {
+                return operation;
+            }
+            eprintln!("  undone: {}", ended.text);
+            self.until_healthy(READY).await;
+        }
+        panic!("undone {SWITCHOVERS} times");
     }
 
     async fn watch(&self, op: u64) -> Result<OperationReport, String> {
