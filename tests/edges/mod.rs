@@ -6,4 +6,5 @@ mod endpoint;
 mod instance;
 mod named;
 mod one_disk;
+mod several;
 mod tls;
