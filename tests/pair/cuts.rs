@@ -2,11 +2,15 @@
 //! return of a reader, and of the first set-up: the next daemon brings the pair to an end by itself,
 //! forwards or backwards, and nothing is lost.
 //!
-//! A third of the records are tried, drawn by `CUT_SEED`; `CUTS=all` tries every one. A set-up is cut again
-//! and again on its way, a daemon after the other; with `CUTS=all` also once at each record, on a host of
-//! its own.
+//! A third of the records are tried, others each day, or those that `CUT_SEED` draws; `CUTS=all` tries every
+//! one. A set-up is cut again and again on its way, a daemon after the other; with `CUTS=all` also once at
+//! each record, on a host of its own.
+//!
+//! No two runs of a move write quite the same records: an action whose goal is seen to be reached is left out,
+//! one that fails is repeated. So a cut may be ordered behind the last record of its run. It is said then, and
+//! the run has to have written less.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use dualmasterd::control::commands::{Answer, Command};
 use dualmasterd::control::report::PairReport;
@@ -77,6 +81,7 @@ fn set_up(family: Family) {
 
 /// A pair is made though daemon after daemon dies, each a record later than the one before; the records that it took.
 async fn cut_on_the_way(family: Family) -> usize {
+    eprintln!("CUT_SEED={}", seed());
     let mut host = Host::new(Setup::new(family));
     let cut = Cut::prepare(&mut host);
     let mut cuts = 0;
@@ -127,14 +132,23 @@ fn cut_everywhere(family: Family) {
         let mut host = Host::new(Setup::new(family));
         let cut = Cut::prepare(&mut host);
         host.serve().await;
+        eprintln!("CUT_SEED={}", seed());
         for kind in [Move::Switchover, Move::Failover, Move::ReaderLoss] {
             let count = uncut(&mut host, &cut, kind).await;
+            let (mut reached, mut missed) = (0, 0);
             for number in chosen(count, kind) {
                 let began = Instant::now();
-                cut_at(&mut host, &cut, kind, number).await;
+                match cut_at(&mut host, &cut, kind, number).await {
+                    true => reached += 1,
+                    false => missed += 1,
+                }
                 let took = began.elapsed().as_secs_f64();
                 eprintln!("{kind:?} cut at {number} of {count}: {took:.1} s");
             }
+            assert!(
+                reached > missed,
+                "{kind:?}: {reached} cuts reached, {missed} not"
+            );
         }
     });
 }
@@ -153,24 +167,30 @@ async fn uncut(host: &mut Host, cut: &Cut, kind: Move) -> usize {
     cut.records().len() - before
 }
 
-/// The daemon dies at this record, where the move writes so many.
-async fn cut_at(host: &mut Host, cut: &Cut, kind: Move, number: usize) {
+/// The daemon dies at this record, where the move writes so many; whether it did.
+async fn cut_at(host: &mut Host, cut: &Cut, kind: Move, number: usize) -> bool {
     let trial = Trial::begin(host, &format!("{kind:?}_{number}").to_lowercase()).await;
     let lost = trial.reader_pid(host);
+    let before = cut.records().len();
     cut.at(number);
     begin(host, &trial, kind).await;
     let is_cut = is_cut(host, &trial, kind, lost).await;
     cut.off();
-    let last = match is_cut {
-        true => cut.records().pop().unwrap_or_default(),
-        false => "not reached".into(),
-    };
-    eprintln!("  at {last}");
+    let written = cut.records().len() - before;
     if is_cut {
+        assert_eq!(written, number, "it died at another record");
+        eprintln!("  at {}", cut.records().pop().unwrap_or_default());
         host.start().await;
+    } else {
+        assert!(
+            written < number,
+            "{written} records, and no cut at {number}"
+        );
+        eprintln!("  not reached: this run wrote {written} records");
     }
     host.until_healthy(LONG).await;
     trial.end(host).await;
+    is_cut
 }
 
 async fn begin(host: &Host, trial: &Trial, kind: Move) {
@@ -242,7 +262,16 @@ fn all() -> bool {
     std::env::var("CUTS").as_deref() == Ok("all")
 }
 
+/// What is drawn: by the day where nobody says it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "no test waits for it or measures with it"
+)]
 fn seed() -> usize {
-    let drawn = std::env::var("CUT_SEED").ok();
-    drawn.and_then(|text| text.parse().ok()).unwrap_or(0)
+    if let Ok(drawn) = std::env::var("CUT_SEED") {
+        return drawn.parse().expect("CUT_SEED is a number");
+    }
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let days = since.expect("after 1970").as_secs() / 86_400;
+    usize::try_from(days).expect("a small number")
 }
