@@ -27,11 +27,16 @@ lint: ## rustfmt and clippy, no warning allowed
 lab: setup ## what the core rests on, shown on real servers (FAMILIES="mariadb mysql")
 	@$(STEP) --last "lab" tests/lab/run.sh
 
+# Beside a pair under test nothing runs: .config/nextest.toml tells nextest so.
+ALONE = pair edges mysql_driver
+TOGETHER = $(filter-out host $(ALONE),$(patsubst tests/%.rs,%,$(wildcard tests/*.rs)) \
+	$(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs)))
 # The test runner's own summary is the last line.
 unit: ## the Rust tests
 	@if cargo nextest --version >/dev/null 2>&1; \
 	then $(STEP) --last "tests" cargo nextest run; \
-	else $(STEP) --last "tests" cargo test; fi
+	else $(STEP) "tests" cargo test --lib --bins $(addprefix --test ,$(TOGETHER)); \
+		$(STEP) --last "tests on pairs" cargo test $(addprefix --test ,$(ALONE)) -- --test-threads 1; fi
 
 test: setup lint lab unit ## everything, as CI does
 
