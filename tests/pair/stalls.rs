@@ -83,7 +83,7 @@ pub(super) async fn writer_busy(host: &mut Host) {
     for statement in [
         "CREATE TABLE big (id INT AUTO_INCREMENT PRIMARY KEY, b LONGBLOB)",
         "INSERT INTO big (b) VALUES (REPEAT('x', 1000000))",
-        &format!("INSERT INTO big (b) SELECT b FROM big {}", many(64)),
+        &format!("INSERT INTO big (b) SELECT b FROM big {}", many(8)),
     ] {
         sql::run(&mut conn, statement, LONG).await.expect(statement);
     }
