@@ -67,10 +67,15 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("clap", &["src/bin", "src/cli", "src/main.rs"]),
     ("rtnetlink", &["src/net"]),
     ("socket2", &["src/net"]),
-    // A checksum is arithmetic: the renderer signs its files with it.
+    // A checksum is arithmetic: the renderer signs its files with it, and a configuration is named by it.
     (
         "crc32fast",
-        &["src/store", "src/binlog", "src/decide/render.rs"],
+        &[
+            "src/store",
+            "src/binlog",
+            "src/decide/render.rs",
+            "src/config/layer.rs",
+        ],
     ),
     ("futures_util", &["src/net", "src/runtime/systemd"]),
     ("zbus", &["src/runtime/systemd"]),

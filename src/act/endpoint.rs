@@ -1,6 +1,7 @@
 //! Where the endpoint leads: the redirect's entries, the address, its announcements.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::model::action::{ActionError, Brought};
 use crate::model::causes::chain;
 use crate::model::member::{Both, Side};
 use crate::net::address::{Addresses, Cidr};
-use crate::net::announce;
+use crate::net::announce::{self, Announced};
 use crate::net::claim::Claim;
 use crate::net::nft::{Nft, NftError, Rules, Table};
 
@@ -30,6 +31,8 @@ pub struct EndpointHands {
     settings: EndpointSettings,
     members: Both<SocketAddr>,
     announcing: Mutex<Option<JoinHandle<()>>>,
+    /// How often it was announced.
+    announced: Arc<AtomicU64>,
 }
 
 impl Drop for EndpointHands {
@@ -51,6 +54,7 @@ impl EndpointHands {
         table: Table,
         settings: EndpointSettings,
         members: Both<SocketAddr>,
+        announced: Arc<AtomicU64>,
     ) -> Self {
         Self {
             _claim: claim,
@@ -60,6 +64,7 @@ impl EndpointHands {
             settings,
             members,
             announcing: Mutex::new(None),
+            announced,
         }
     }
 
@@ -110,7 +115,10 @@ impl EndpointHands {
             .add(&address.interface, cidr)
             .await
             .map_err(|error| ActionError::Failed(chain(&error)))?;
-        let announcing = tokio::spawn(announce_again_and_again(address.clone()));
+        let announcing = tokio::spawn(announce_again_and_again(
+            address.clone(),
+            self.announced.clone(),
+        ));
         let before = self
             .announcing
             .lock()
@@ -131,15 +139,19 @@ impl EndpointHands {
     }
 }
 
-async fn announce_again_and_again(address: AddressSettings) {
+async fn announce_again_and_again(address: AddressSettings, announced: Arc<AtomicU64>) {
     let early = ANNOUNCE_AFTER_MS.into_iter().map(Duration::from_millis);
     for wait in early.chain(std::iter::repeat(ANNOUNCE_EVERY)) {
         sleep(wait).await;
-        if let Err(error) = announce::announce(&address.interface, address.address) {
-            tracing::warn!(
+        match announce::announce(&address.interface, address.address) {
+            Ok(Announced::NoNeighbours) => {}
+            Ok(Announced::Sent) => {
+                announced.fetch_add(1, Ordering::Relaxed);
+            }
+            Err(error) => tracing::warn!(
                 error = chain(&error),
                 "cannot announce the endpoint's address"
-            );
+            ),
         }
     }
 }

@@ -104,6 +104,7 @@ pub(super) fn settings(
         listen: file.http.listen.map(|Address(address)| address),
     };
     Some(Settings {
+        digest: check.layers.digest(),
         daemon,
         log,
         http,

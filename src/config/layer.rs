@@ -90,6 +90,21 @@ impl Layers {
         self.layers.push(Layer { source, root });
     }
 
+    /// The digest of all files: another order, name or byte makes another one.
+    pub(super) fn digest(&self) -> String {
+        let mut hasher = crc32fast::Hasher::new();
+        for layer in &self.layers {
+            for part in [
+                layer.source.path.as_os_str().as_encoded_bytes(),
+                layer.source.text.as_bytes(),
+            ] {
+                hasher.update(&part.len().to_le_bytes());
+                hasher.update(part);
+            }
+        }
+        format!("{:08x}", hasher.finalize())
+    }
+
     /// What all files say together.
     ///
     /// # Errors

@@ -24,6 +24,8 @@ pub struct Settings {
     pub http: HttpSettings,
     /// The pairs, by name; at least one.
     pub pairs: BTreeMap<String, PairSettings>,
+    /// The digest of the files that say all this, names and order included.
+    pub digest: String,
 }
 
 /// Where the daemon keeps what it needs.

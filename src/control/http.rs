@@ -23,6 +23,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
 
 use self::health::{Asked, CHECKS, Check, Lag};
+use self::metrics::Measured;
 use super::desk::{PairHandle, Pairs};
 
 /// Connections at once.
@@ -47,6 +48,8 @@ pub struct Loaded {
     pub at_ms: u64,
     /// The newest ones were refused.
     pub refused: bool,
+    /// The digest of those in force.
+    pub digest: String,
 }
 
 /// Everything that answers need.
@@ -105,13 +108,14 @@ impl Door {
     fn metrics(&self) -> String {
         let pairs = self.pairs.borrow().clone();
         let (boot_ms, wall_ms) = ((self.boot_ms)(), (self.wall_ms)());
-        let pairs = pairs.values().map(|handle| {
-            let ago = boot_ms.saturating_sub(handle.turned_ms.load(Ordering::Relaxed));
-            let report = handle.report.borrow().clone();
-            (report, wall_ms.saturating_sub(ago))
+        let pairs = pairs.values().map(|handle| Measured {
+            report: handle.report.borrow().clone(),
+            meters: Arc::clone(&handle.meters),
+            turned_ms: handle.turned_ms.load(Ordering::Relaxed),
         });
         let pairs: Vec<_> = pairs.collect();
-        metrics::text(&pairs, &self.loaded.borrow().clone())
+        let boot_at_ms = wall_ms.saturating_sub(boot_ms);
+        metrics::text(&pairs, boot_at_ms, &self.loaded.borrow().clone())
     }
 
     fn health(&self, check: Check, pair: Option<&str>, member: Option<&str>, lag: Lag) -> Response {

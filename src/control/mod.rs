@@ -10,6 +10,7 @@ pub mod commands;
 pub mod desk;
 pub mod frame;
 pub mod http;
+pub mod meters;
 pub mod report;
 pub mod socket;
 

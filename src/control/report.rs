@@ -7,12 +7,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::model::finding::Severity;
+use crate::model::hook::HookCommand;
 use crate::model::policy::{Automation, Durability};
 use crate::model::request::Guard;
 use crate::model::server::Family;
 use crate::model::session::ListedSession;
 
-pub use counts::{Counts, EventCount, OperationCount, Spread, StepCount};
+pub use counts::{Counts, EventCount, HookCount, OperationCount, RefusedCount, Spread, StepCount};
 
 /// One pair at one moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +42,10 @@ pub struct PairReport {
     pub members: Vec<MemberReport>,
     /// Where clients are led; `None` where no endpoint is configured or it was not looked at yet.
     pub endpoint: Option<EndpointReport>,
+    /// Automatic role changes are held back by anti-flapping until then, in milliseconds since 1970, or
+    /// until `ack`.
+    #[serde(default)]
+    pub cooldown_until_ms: Option<u64>,
     /// What is wrong or worth knowing.
     pub findings: Vec<FindingReport>,
     /// The conditions of an automatic failover.
@@ -93,6 +98,9 @@ pub struct MemberReport {
     pub server_id: u32,
     /// Its process.
     pub pid: Option<i32>,
+    /// When that was started, in clock ticks since the boot: 100 make a second.
+    #[serde(default)]
+    pub started: Option<u64>,
     /// Its version.
     pub server_version: Option<String>,
     /// It refuses ordinary writes.
@@ -113,6 +121,10 @@ pub struct MemberReport {
     pub lag_limit_ms: u64,
     /// Transactions of the writer that it has not executed; readers only.
     pub gtid_gap: Option<u64>,
+    /// Transactions of its own that its peer lacks and that were not made while it was writer; readers
+    /// only.
+    #[serde(default)]
+    pub own: Option<u64>,
     /// Threads stopped on purpose.
     pub holds: Vec<HoldReport>,
     /// Why the newest look, login or replication thread failed.
@@ -225,6 +237,9 @@ pub struct OperationReport {
     pub op: u64,
     /// What it is.
     pub kind: OperationKind,
+    /// An operator ordered it, where it is a failover of this daemon's.
+    #[serde(default)]
+    pub ordered: bool,
     /// The writer before it.
     pub from: Option<String>,
     /// The writer it leads to.
@@ -288,6 +303,17 @@ pub struct MemberSessions {
     pub member: String,
     /// Its sessions, or why they could not be asked for.
     pub sessions: Result<Vec<ListedSession>, String>,
+}
+
+impl OperationReport {
+    /// What led to it.
+    pub fn command(&self) -> HookCommand {
+        match (self.kind, self.ordered) {
+            (OperationKind::Switchover, _) => HookCommand::Switchover,
+            (OperationKind::Failover, true) => HookCommand::Failover,
+            (OperationKind::Failover, false) => HookCommand::Auto,
+        }
+    }
 }
 
 impl PairReport {

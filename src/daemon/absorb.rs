@@ -4,10 +4,10 @@ use crate::act::Ended;
 use crate::model::action::Outcome;
 use crate::model::facts::{Facts, MemberFacts, Work};
 use crate::model::member::Side;
-use crate::model::probe::{ProbeError, ProbeFact};
+use crate::model::probe::{ProbeError, ProbeFact, ProbeKind};
 use crate::model::process::ProcessFact;
 use crate::model::time::Timestamp;
-use crate::observe::{ProbeKind, Seen};
+use crate::observe::Seen;
 use crate::runtime::proc::{self, ProcState};
 
 /// Takes a fact in. Returns whether it may change a decision: an answer that only repeats that all is

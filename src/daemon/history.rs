@@ -29,6 +29,7 @@ pub struct History {
 struct Operation {
     id: OpId,
     kind: OperationKind,
+    ordered: bool,
     from: Option<Side>,
     to: Side,
     why: String,
@@ -119,6 +120,7 @@ fn under_way(memory: &Memory) -> Option<Operation> {
     Some(Operation {
         id,
         kind,
+        ordered: matches!(&memory.state, State::Promoting(p) if p.ordered),
         from: memory.writer(),
         to,
         why: why.clone(),
@@ -195,6 +197,7 @@ impl Operation {
         OperationReport {
             op: self.id.0,
             kind: self.kind,
+            ordered: self.ordered,
             from: self.from.map(|side| policy.name(side).to_owned()),
             to: policy.name(self.to).to_owned(),
             why: self.why.clone(),
@@ -212,6 +215,7 @@ fn stored(policy: &Policy, change: &RoleChange) -> OperationReport {
             true => OperationKind::Switchover,
             false => OperationKind::Failover,
         },
+        ordered: false,
         from: Some(policy.name(change.to.peer()).to_owned()),
         to: policy.name(change.to).to_owned(),
         why: change.why.clone(),

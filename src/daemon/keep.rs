@@ -22,6 +22,7 @@ use crate::act::{Actor, Hands, ServerHandle};
 use crate::config::PairSettings;
 use crate::control::desk::PairHandle;
 use crate::control::http::Turned;
+use crate::control::meters::Meters;
 use crate::decide::Watch;
 use crate::decide::render::{arguments, render};
 use crate::model::action::Step;
@@ -174,12 +175,14 @@ pub(super) async fn start(settings: &PairSettings, shared: &Shared) -> Result<Ke
     let (stop, stop_rx) = watch::channel(false);
     let (watch_tx, watch_rx) = watch::channel(Watch::default());
     let pokes = Pokes::default();
+    let meters = Arc::new(Meters::default());
 
     let mut beside = Beside::default();
     // First what may be refused: nobody looks at the servers of a pair that is not kept.
     let endpoint = match &settings.endpoint {
         Some(endpoint) => {
-            let (hands, observer) = lead(settings, endpoint, shared, &targets, &pokes, &seen)?;
+            let (hands, observer) =
+                lead(settings, endpoint, shared, &targets, &pokes, &meters, &seen)?;
             beside.0.push(observer);
             Some(hands)
         }
@@ -234,7 +237,14 @@ pub(super) async fn start(settings: &PairSettings, shared: &Shared) -> Result<Ke
 
     let (report, report_rx) = watch::channel(Arc::new(unseen(&settings.policy, &durable)));
     let turned = Turned::default();
-    let teller = Teller::new(pair.clone(), ledger, report, turned.clone(), shared);
+    let teller = Teller::new(
+        pair.clone(),
+        ledger,
+        report,
+        turned.clone(),
+        meters.clone(),
+        shared,
+    );
     let loop_of = Pair::new(
         settings.policy.clone(),
         slots,
@@ -258,6 +268,7 @@ pub(super) async fn start(settings: &PairSettings, shared: &Shared) -> Result<Ke
         sessions,
         report: report_rx,
         turned_ms: turned,
+        meters,
     };
     Ok(Kept {
         handle,

@@ -147,6 +147,7 @@ impl Pair {
             let may_exit = decision.may_exit;
             tracing::trace!(pair = self.policy.pair, "decided {:?}", decision.watch.pace);
             self.obey(decision);
+            self.teller.turned(clock::now().since(self.facts.now));
             tracing::trace!(pair = self.policy.pair, "obeyed");
             if may_exit && self.store.is_idle() {
                 break;
@@ -273,6 +274,7 @@ impl Pair {
             self.warm[*side] = Some(look.incarnation.clone());
             self.actor.warm_up(*side);
         }
+        self.teller.seen(&seen);
         // While something is under way, every answer may be the one that is waited for.
         absorb::seen(&mut self.facts, seen) || self.watch.borrow().pace != Pace::Rest
     }
@@ -283,6 +285,7 @@ impl Pair {
             "ended {:?}",
             ended.step.action.kind()
         );
+        self.teller.ended(&ended);
         self.pokes.after(&ended.step.action);
         if let (Action::Bootstrap { side }, Ok(_)) = (&ended.step.action, &ended.result) {
             self.actor.warm_up(*side);

@@ -46,9 +46,10 @@ pub fn report(
         failover_ready: all_hold(&explained.failover),
         members: Side::BOTH
             .into_iter()
-            .map(|side| member(policy, facts, memory, explained.lag_ms, side))
+            .map(|side| member(policy, facts, memory, &explained, side))
             .collect(),
         endpoint: facts.endpoint.as_ref().map(|e| endpoint(policy, e)),
+        cooldown_until_ms: cooldown(policy, memory, facts.wall_ms),
         findings: decision
             .findings
             .iter()
@@ -96,6 +97,17 @@ pub fn summary(report: &PairReport) -> String {
         report.state,
         reader.unwrap_or_default()
     )
+}
+
+/// Until when anti-flapping holds automatic moves back: by then the oldest of the role changes that
+/// fill its limit is out of the window.
+fn cooldown(policy: &Policy, memory: &Memory, now_ms: u64) -> Option<u64> {
+    let limit = usize::try_from(policy.flap.changes).ok()?.checked_sub(1)?;
+    let window = u64::try_from(policy.flap.window.as_millis()).unwrap_or(u64::MAX);
+    let changes = memory.durable.changes.iter().rev();
+    let mut counted = changes.filter(|change| !change.planned && !change.acked);
+    let until = counted.nth(limit)?.at_ms.saturating_add(window);
+    (until >= now_ms).then_some(until)
 }
 
 /// Nothing is proven by no guards.
@@ -150,7 +162,7 @@ fn member(
     policy: &Policy,
     facts: &Facts,
     memory: &Memory,
-    lag_ms: Option<u64>,
+    explained: &Explanation,
     side: Side,
 ) -> MemberReport {
     let seen = &facts.members[side];
@@ -178,18 +190,22 @@ fn member(
         port: fixed.port,
         server_id: fixed.server_id,
         pid: process.and_then(ProcessFact::living).map(|life| life.pid),
+        started: process
+            .and_then(ProcessFact::living)
+            .map(|life| life.started),
         server_version: seen.server.as_ref().map(|s| s.version.to_string()),
         read_only: answers.map(|server| !server.writable),
         receiver: receiver(link, holds, quarantined),
         applier: applier(link, holds, quarantined, role),
         receiver_errno: errno(answers, |link| link.receiver_error.as_ref()),
         applier_errno: errno(answers, |link| link.applier_error.as_ref()),
-        lag_ms: reads.and(lag_ms),
+        lag_ms: reads.and(explained.lag_ms),
         lag_limit_ms: u64::try_from(policy.endpoint.reader_lag.as_millis()).unwrap_or(u64::MAX),
         gtid_gap: reads.and_then(|reader| {
             let writer = facts.members[side.peer()].server.as_ref()?;
             Some(gap(&writer.executed, &reader.executed))
         }),
+        own: reads.map(|_| explained.own),
         holds: held(holds),
         last_error: last_error(seen),
     }

@@ -133,6 +133,7 @@ async fn daemon(sources: &Sources, settings: Settings, log: &LogGuard) -> Result
     let (loaded_tx, loaded_rx) = watch::channel(Loaded {
         at_ms: wall_ms(),
         refused: false,
+        digest: settings.digest.clone(),
     });
     let door = Door {
         pairs: pairs_rx.clone(),
@@ -283,6 +284,7 @@ impl Daemon<'_> {
             loaded.refused = result.is_err();
             if result.is_ok() {
                 loaded.at_ms = wall_ms();
+                loaded.digest.clone_from(&self.settings.digest);
             }
         });
         self.shared.refused.send_replace(result.clone().err());

@@ -1,7 +1,10 @@
 //! Counts what the journal says and how operations end, since the daemon's start.
 
 use super::journal::{Event, Line};
-use crate::control::report::{Counts, EventCount, OperationReport, StepCount};
+use crate::control::report::{
+    Counts, EventCount, HookCount, OperationReport, RefusedCount, StepCount,
+};
+use crate::model::request::Guard;
 
 /// The counts of one pair.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +43,33 @@ impl Tally {
         self.counted = newest.max(self.counted).or(Some(0));
     }
 
+    /// The hooks of an event were run.
+    pub fn hook(&mut self, event: &str, done: bool) {
+        let same = |h: &&mut HookCount| h.event == event && h.done == done;
+        match self.counts.hooks.iter_mut().find(same) {
+            Some(known) => known.count += 1,
+            None => self.counts.hooks.push(HookCount {
+                event: event.to_owned(),
+                done,
+                count: 1,
+            }),
+        }
+    }
+
+    /// These guards stood in the way of a role change, where they do not hold.
+    pub fn refused(&mut self, guards: &[Guard]) {
+        for guard in guards.iter().filter(|guard| !guard.ok) {
+            let refused = &mut self.counts.refused;
+            match refused.iter_mut().find(|r| r.guard == guard.name) {
+                Some(known) => known.count += 1,
+                None => refused.push(RefusedCount {
+                    guard: guard.name.clone(),
+                    count: 1,
+                }),
+            }
+        }
+    }
+
     /// What was counted so far.
     pub fn counts(&self) -> Counts {
         self.counts.clone()
@@ -73,7 +103,7 @@ impl Tally {
     fn operation(&mut self, operation: &OperationReport) {
         let of_kind = self.counts.operations.iter_mut();
         let (Some(count), Some(ended)) = (
-            of_kind.into_iter().find(|c| c.kind == operation.kind),
+            of_kind.into_iter().find(|c| c.kind == operation.command()),
             &operation.ended,
         ) else {
             return;
@@ -95,14 +125,16 @@ impl Tally {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::report::{Ended, OperationKind};
+    use crate::control::report::{Ended, OperationCount, OperationKind};
     use crate::model::action::ActionKind;
     use crate::model::finding::Severity;
+    use crate::model::hook::HookCommand;
 
     fn operation(op: u64, moved: Option<bool>) -> OperationReport {
         OperationReport {
             op,
             kind: OperationKind::Switchover,
+            ordered: false,
             from: None,
             to: "db2".to_owned(),
             why: String::new(),
@@ -128,7 +160,8 @@ mod tests {
         tally.operations(&all);
         tally.operations(&all);
         let counts = tally.counts();
-        let switchovers = &counts.operations[1];
+        let of_kind = |c: &&OperationCount| c.kind == HookCommand::Switchover;
+        let switchovers = counts.operations.iter().find(of_kind).unwrap();
         assert_eq!((switchovers.moved, switchovers.undone), (1, 1));
         assert_eq!(
             (switchovers.took.count, switchovers.took.sum_us),
@@ -138,6 +171,24 @@ mod tests {
         // Above the last limit it is counted all the same.
         assert_eq!(switchovers.gap.count, 1);
         assert!(switchovers.gap.buckets.iter().all(|(_, count)| *count == 0));
+    }
+
+    #[test]
+    fn only_guards_that_do_not_hold_are_counted() {
+        let guard = |name: &str, ok| Guard {
+            name: name.to_owned(),
+            ok,
+            value: String::new(),
+            limit: String::new(),
+            remedy: String::new(),
+        };
+        let mut tally = Tally::default();
+        for _ in 0..2 {
+            tally.refused(&[guard("InSync", false), guard("NotPaused", true)]);
+        }
+        let refused = tally.counts().refused;
+        let counted: Vec<_> = refused.iter().map(|r| (&*r.guard, r.count)).collect();
+        assert_eq!(counted, [("InSync", 2)]);
     }
 
     #[test]

@@ -8,17 +8,21 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::history::History;
-use super::journal::Journal;
+use super::journal::{Event, Journal, Line};
 use super::keep::Shared;
 use super::report::{report, summary};
 use super::systemd::Notify;
 use super::tally::Tally;
+use crate::act::Ended;
 use crate::control::http::Turned;
-use crate::control::report::PairReport;
+use crate::control::meters::Meters;
+use crate::control::report::{PairReport, PairState};
 use crate::decide::{self, Decision};
-use crate::model::action::Step;
+use crate::model::action::{Action, Step};
 use crate::model::facts::Facts;
+use crate::model::finding::Kind;
 use crate::model::policy::Policy;
+use crate::observe::Seen;
 use crate::store::ledger::LedgerWriter;
 
 /// The one line of each pair, for `STATUS=`.
@@ -33,6 +37,7 @@ pub(super) struct Teller {
     ledger: Option<LedgerWriter<Step>>,
     report: watch::Sender<Arc<PairReport>>,
     turned: Turned,
+    meters: Arc<Meters>,
     notify: Arc<Notify>,
     statuses: Statuses,
 }
@@ -43,6 +48,7 @@ impl Teller {
         ledger: Option<LedgerWriter<Step>>,
         report: watch::Sender<Arc<PairReport>>,
         turned: Turned,
+        meters: Arc<Meters>,
         shared: &Shared,
     ) -> Self {
         Self {
@@ -52,6 +58,7 @@ impl Teller {
             ledger,
             report,
             turned,
+            meters,
             notify: shared.notify.clone(),
             statuses: shared.statuses.clone(),
             pair,
@@ -67,6 +74,25 @@ impl Teller {
             line.emit();
         }
         self.history.begun(step, facts.now);
+    }
+
+    /// An action ended.
+    pub(super) fn ended(&mut self, ended: &Ended) {
+        if let Action::Hook(call) = &ended.step.action {
+            self.tally.hook(call.event.name(), ended.result.is_ok());
+        }
+    }
+
+    /// Something was seen.
+    pub(super) fn seen(&self, seen: &Seen) {
+        if let Seen::Probe(side, kind, fact) = seen {
+            self.meters.probed(*side, *kind, fact);
+        }
+    }
+
+    /// The loop has turned once.
+    pub(super) fn turned(&self, took: Duration) {
+        self.meters.turns.add(took);
     }
 
     /// How often the loop must turn at least, by the service manager's order.
@@ -88,6 +114,7 @@ impl Teller {
         let explanation = decide::explain(policy, &decision.memory, facts);
         let mut new = report(policy, facts, decision, explanation, &self.history);
         self.tally.operations(&new.operations);
+        self.refusals(decision, &lines, &new);
         new.counts = self.tally.counts();
         self.status(&summary(&new));
         self.report.send_if_modified(|told| {
@@ -97,6 +124,27 @@ impl Teller {
             }
             changed
         });
+    }
+
+    /// Guards stood in the way of what an operator asked for, or of what the writer's loss called for.
+    fn refusals(&mut self, decision: &Decision, lines: &[Line], new: &PairReport) {
+        for reply in &decision.replies {
+            if let Err(refusal) = &reply.result {
+                self.tally.refused(&refusal.guards);
+            }
+        }
+        let lost = [
+            Kind::WriterProcessExited,
+            Kind::WriterHung,
+            Kind::WriterRefuses,
+        ];
+        let is_lost = |kind: Kind| lost.contains(&kind);
+        let appeared = lines
+            .iter()
+            .any(|line| line.event != Event::FindingEnded && line.finding.is_some_and(is_lost));
+        if appeared && new.state != PairState::Promoting {
+            self.tally.refused(&new.guards);
+        }
     }
 
     fn status(&self, line: &str) {

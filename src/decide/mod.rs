@@ -92,6 +92,7 @@ pub fn explain(policy: &Policy, memory: &Memory, facts: &Facts) -> Explanation {
         failover: guard::failover(&turn, standby),
         switchover: guard::switchover(&turn, standby, false),
         lag_ms: endpoint::lag(&turn, standby).and_then(|lag| u64::try_from(lag.as_millis()).ok()),
+        own: strays::all(&turn, standby).count(),
     }
 }
 
@@ -104,6 +105,8 @@ pub struct Explanation {
     pub switchover: Vec<Guard>,
     /// How far the reader is behind the writer by heartbeat, in milliseconds.
     pub lag_ms: Option<u64>,
+    /// The reader's own transactions that its peer lacks.
+    pub own: u64,
 }
 
 fn finish(turn: Turn<'_>, may_exit: bool) -> Decision {

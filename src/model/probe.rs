@@ -21,6 +21,43 @@ pub struct ProbeFact {
     pub error: Option<ProbeError>,
 }
 
+/// The questions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ProbeKind {
+    /// `SELECT 1`.
+    Ping,
+    /// A write to an unlogged table.
+    LocalWrite,
+    /// A binlogged write.
+    Heartbeat,
+    /// A new login.
+    Login,
+    /// A write with fdatasync on its file system.
+    Disk,
+}
+
+impl ProbeKind {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Ping,
+        Self::LocalWrite,
+        Self::Heartbeat,
+        Self::Login,
+        Self::Disk,
+    ];
+
+    /// Its name in metrics.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ping => "ping",
+            Self::LocalWrite => "local_write",
+            Self::Heartbeat => "heartbeat",
+            Self::Login => "login",
+            Self::Disk => "disk",
+        }
+    }
+}
+
 /// What a probe got instead of an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeError {

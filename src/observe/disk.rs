@@ -11,10 +11,10 @@ use std::time::Duration;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use super::{ProbeKind, Publisher, Seen};
+use super::{Publisher, Seen};
 use crate::model::instance::FULL_MB;
 use crate::model::member::Side;
-use crate::model::probe::{ProbeError, ProbeFact};
+use crate::model::probe::{ProbeError, ProbeFact, ProbeKind};
 use crate::model::time::Timestamp;
 use crate::runtime::plain;
 use crate::runtime::prepare::Marker;

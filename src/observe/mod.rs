@@ -12,7 +12,7 @@ pub mod server;
 
 use crate::model::facts::{EndpointFact, InstanceFact};
 use crate::model::member::Side;
-use crate::model::probe::{ProbeError, ProbeFact};
+use crate::model::probe::{ProbeError, ProbeFact, ProbeKind};
 use crate::model::process::ProcessFact;
 use crate::model::server::ServerFact;
 
@@ -48,21 +48,6 @@ impl Seen {
             Self::Endpoint(_) => "endpoint".into(),
         }
     }
-}
-
-/// The questions of the hang table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ProbeKind {
-    /// `SELECT 1`.
-    Ping,
-    /// A write to an unlogged table.
-    LocalWrite,
-    /// A binlogged write.
-    Heartbeat,
-    /// A new login.
-    Login,
-    /// A write with fdatasync on its file system.
-    Disk,
 }
 
 /// Where observers publish.

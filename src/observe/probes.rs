@@ -8,11 +8,11 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use super::Seen;
 use super::events::spawn_recorder;
 use super::observer::{Observer, Over};
-use super::{ProbeKind, Seen};
 use crate::model::incarnation::Incarnation;
-use crate::model::probe::ProbeFact;
+use crate::model::probe::{ProbeFact, ProbeKind};
 use crate::mysql::schema;
 use crate::mysql::session::CONNECT_LIMIT;
 use crate::mysql::{Account, ServerTarget, Session, SqlError};

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use dualmasterd::model::member::Side;
+use dualmasterd::model::probe::ProbeKind;
 use dualmasterd::model::probe::{Pace, ProbeFact};
-use dualmasterd::observe::{ProbeKind, Seen};
+use dualmasterd::observe::Seen;
 use nix::sys::signal::Signal;
 
 use crate::pair::{Pair, now};

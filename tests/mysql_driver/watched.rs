@@ -6,11 +6,12 @@ use std::time::Duration;
 use dualmasterd::model::incarnation::Incarnation;
 use dualmasterd::model::member::Side;
 use dualmasterd::model::probe::Pace;
+use dualmasterd::model::probe::ProbeKind;
 use dualmasterd::model::server::ServerFact;
+use dualmasterd::observe::Seen;
 use dualmasterd::observe::observer::Observer;
 use dualmasterd::observe::probes::{WriterProbe, spawn_prober};
 use dualmasterd::observe::server::{Steering, spawn_looker};
-use dualmasterd::observe::{ProbeKind, Seen};
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::pair::{Server, life, now};

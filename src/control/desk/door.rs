@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use super::fault::{Fault, silent};
 use crate::control::http::Turned;
+use crate::control::meters::Meters;
 use crate::control::report::{MemberSessions, PairReport};
 use crate::model::member::Both;
 use crate::model::request::{Reply, Request};
@@ -52,6 +53,8 @@ pub struct PairHandle {
     pub report: watch::Receiver<Arc<PairReport>>,
     /// When its loop last turned, in milliseconds since the boot; 0: never.
     pub turned_ms: Turned,
+    /// What happens many times a second, counted.
+    pub meters: Arc<Meters>,
 }
 
 /// All pairs by name.

@@ -182,6 +182,7 @@ async fn metrics_are_open_metrics() {
     bench.loaded.send_replace(Loaded {
         at_ms: 1_790_000_000_000,
         refused: true,
+        digest: "00c0ffee".to_owned(),
     });
     let answer = bench.get("/metrics").await;
     let (head, text) = answer.split_once("\r\n\r\n").unwrap();
@@ -195,8 +196,12 @@ async fn metrics_are_open_metrics() {
         "dualmasterd_link_lag_seconds{pair=\"orders\",link=\"db1->db2\"} 0.12",
         "dualmasterd_link_lag_limit_seconds{pair=\"orders\",link=\"db1->db2\"} 5.0",
         "dualmasterd_config_last_reload_successful 0.0",
+        "dualmasterd_config_hash_info{hash=\"00c0ffee\"} 1",
+        "dualmasterd_member_role{pair=\"orders\",member=\"db2\",role=\"standby\"} 1.0",
+        // 50 s after the boot, which was 100.5 s ago.
+        "dualmasterd_instance_start_time_seconds{pair=\"orders\",member=\"db1\"} 1789999950.0",
         "dualmasterd_loop_last_run_timestamp_seconds{pair=\"orders\"} 1790000000.0",
-        "dualmasterd_failovers_total{pair=\"orders\",kind=\"failover\",result=\"moved\"} 0.0",
+        "dualmasterd_failovers_total{pair=\"orders\",kind=\"auto\",result=\"moved\"} 0.0",
     ] {
         assert!(
             text.contains(&format!("{line}\n")),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::OperationKind;
+use crate::model::hook::HookCommand;
 
 /// Upper limits of the buckets of a [`Spread`], in microseconds: about two for each factor of two around
 /// what a role change should take.
@@ -18,8 +18,14 @@ pub struct Counts {
     pub events: Vec<EventCount>,
     /// Actions.
     pub steps: Vec<StepCount>,
-    /// Role changes, both kinds always.
+    /// Role changes, every kind always.
     pub operations: Vec<OperationCount>,
+    /// Runs of hooks.
+    #[serde(default)]
+    pub hooks: Vec<HookCount>,
+    /// Guards that stood in the way of a role change.
+    #[serde(default)]
+    pub refused: Vec<RefusedCount>,
 }
 
 /// How often an event was logged.
@@ -44,11 +50,32 @@ pub struct StepCount {
     pub count: u64,
 }
 
+/// How often the hooks of an event ended so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookCount {
+    /// The event.
+    pub event: String,
+    /// They succeeded.
+    pub done: bool,
+    /// How often.
+    pub count: u64,
+}
+
+/// How often a guard stood in the way of a role change: of one that an operator asked for, or of one that
+/// the writer's loss called for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedCount {
+    /// The guard.
+    pub guard: String,
+    /// How often.
+    pub count: u64,
+}
+
 /// Role changes of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OperationCount {
-    /// What kind.
-    pub kind: OperationKind,
+    /// What led to them.
+    pub kind: HookCommand,
     /// The writer moved.
     pub moved: u64,
     /// It did not.
@@ -104,9 +131,12 @@ impl Default for Counts {
             events: Vec::new(),
             steps: Vec::new(),
             operations: vec![
-                none(OperationKind::Failover),
-                none(OperationKind::Switchover),
+                none(HookCommand::Auto),
+                none(HookCommand::Failover),
+                none(HookCommand::Switchover),
             ],
+            hooks: Vec::new(),
+            refused: Vec::new(),
         }
     }
 }

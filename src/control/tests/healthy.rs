@@ -21,6 +21,7 @@ pub(crate) fn healthy() -> PairReport {
         port,
         server_id: u32::from(port),
         pid: Some(4711),
+        started: Some(5_000),
         server_version: Some("10.11.19".to_owned()),
         read_only: Some(role == Role::Reader),
         receiver: ThreadState::Running,
@@ -31,6 +32,7 @@ pub(crate) fn healthy() -> PairReport {
         lag_ms: (role == Role::Reader).then_some(120),
         lag_limit_ms: 5000,
         gtid_gap: (role == Role::Reader).then_some(3),
+        own: (role == Role::Reader).then_some(0),
         holds: Vec::new(),
         last_error: None,
         receiver_errno: None,
@@ -58,6 +60,7 @@ pub(crate) fn healthy() -> PairReport {
             answered: Some(3311),
             error: None,
         }),
+        cooldown_until_ms: None,
         findings: Vec::new(),
         guards: vec![Guard {
             name: "in_sync".to_owned(),
@@ -70,6 +73,7 @@ pub(crate) fn healthy() -> PairReport {
         operations: vec![OperationReport {
             op: 1,
             kind: OperationKind::Failover,
+            ordered: false,
             from: Some("db2".to_owned()),
             to: "db1".to_owned(),
             why: "the writer's process ended".to_owned(),
@@ -105,5 +109,6 @@ pub(crate) fn handle(report: watch::Receiver<Arc<PairReport>>) -> PairHandle {
         sessions: mpsc::channel(1).0,
         report,
         turned_ms: Arc::default(),
+        meters: Arc::default(),
     }
 }

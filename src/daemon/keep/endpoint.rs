@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use super::{KeepError, Shared};
 use crate::act::endpoint::EndpointHands;
 use crate::config::{EndpointSettings, PairSettings};
+use crate::control::meters::Meters;
 use crate::daemon::clock;
 use crate::daemon::pair::Pokes;
 use crate::model::member::{Both, Side};
@@ -24,6 +25,7 @@ pub(super) fn lead(
     shared: &Shared,
     targets: &Both<Arc<ServerTarget>>,
     pokes: &Pokes,
+    meters: &Meters,
     seen: &Publisher,
 ) -> Result<(EndpointHands, JoinHandle<()>), KeepError> {
     let pair = settings.policy.pair.clone();
@@ -77,6 +79,7 @@ pub(super) fn lead(
         table,
         endpoint_settings.clone(),
         members,
+        meters.announced.clone(),
     );
     Ok((hands, observer))
 }

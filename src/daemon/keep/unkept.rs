@@ -32,6 +32,7 @@ pub(in crate::daemon) fn unkept(settings: &PairSettings, why: &str) -> PairHandl
         sessions: mpsc::channel(1).0,
         report: watch::channel(Arc::new(report)).1,
         turned_ms: Turned::default(),
+        meters: Arc::default(),
     }
 }
 

@@ -174,6 +174,7 @@ fn make(facts: &Facts, decision: &Decision) -> PairReport {
         failover: vec![guard(true)],
         switchover: vec![guard(true)],
         lag_ms: Some(300),
+        own: 0,
     };
     report(&policy(), facts, decision, explained, &History::default())
 }

@@ -165,3 +165,14 @@ pub(super) fn seconds(ms: u64) -> f64 {
 fn seconds_of_us(us: u64) -> f64 {
     us as f64 / 1e6
 }
+
+/// What is or is not.
+pub(super) fn flag(is: bool) -> f64 {
+    f64::from(is)
+}
+
+/// A number of things.
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+pub(super) fn count(number: u64) -> f64 {
+    number as f64
+}

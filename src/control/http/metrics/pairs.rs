@@ -1,52 +1,35 @@
-//! The series of one pair. Names are those of `member`, `link` and `failover` in the documentation; times are
-//! in seconds, and labels hold names of the configuration, never hosts.
+//! The series of one pair as a whole: its state, its guards, its endpoint, its findings. Times are in
+//! seconds, and labels hold names of the configuration, never hosts.
 
-use super::family::{Families, Family, Kind, seconds};
-use crate::control::report::{
-    Counts, EndpointReport, MemberReport, MemberState, OperationKind, PairReport, PairState, Role,
-    ThreadState,
-};
+use std::sync::atomic::Ordering;
+
+use super::family::{Families, Family, Kind, count, flag, seconds};
+use super::{Measured, counts, member};
+use crate::control::report::{EndpointReport, PairReport, PairState};
 use crate::model::finding::Severity;
 use crate::model::request::Guard;
 
 /// Labels of a series.
-type Labels<'a> = [(&'static str, &'a str)];
+pub(super) type Labels<'a> = [(&'static str, &'a str)];
 
 /// All of them.
-pub(super) fn all(to: &mut Families, report: &PairReport, turned_ms: u64) {
-    let pair: &Labels<'_> = &[("pair", &report.pair)];
-    of_pair(to, report, pair, turned_ms);
+pub(super) fn all(to: &mut Families, measured: &Measured, boot_at_ms: u64) {
+    let report = &measured.report;
+    of_pair(to, measured, boot_at_ms);
     guards(to, report);
-    for member in &report.members {
-        of_member(to, report, member);
-        of_link(to, report, member);
+    for of in &report.members {
+        member::all(to, measured, of, boot_at_ms);
     }
     if let Some(endpoint) = &report.endpoint {
-        of_endpoint(to, report, endpoint);
+        of_endpoint(to, measured, endpoint);
     }
-    for finding in &report.findings {
-        let severity = match finding.severity {
-            Severity::Info => "info",
-            Severity::Warning => "warning",
-            Severity::Error => "error",
-        };
-        let family = Family::gauge("finding_active", "What is wrong or worth knowing now");
-        let labels = [
-            ("pair", report.pair.as_str()),
-            ("finding", &finding.kind),
-            ("severity", severity),
-            ("member", finding.member.as_deref().unwrap_or_default()),
-        ];
-        to.put(family, &labels, 1.0);
-    }
-    counts(to, &report.pair, &report.counts);
+    findings(to, report);
+    counts::all(to, report);
 }
 
-fn flag(is: bool) -> f64 {
-    f64::from(is)
-}
-
-fn of_pair(to: &mut Families, report: &PairReport, pair: &Labels<'_>, turned_ms: u64) {
+fn of_pair(to: &mut Families, measured: &Measured, boot_at_ms: u64) {
+    let report = &measured.report;
+    let pair: &Labels<'_> = &[("pair", &report.pair)];
     let states = [
         PairState::Settling,
         PairState::Serving,
@@ -81,7 +64,20 @@ fn of_pair(to: &mut Families, report: &PairReport, pair: &Labels<'_>, turned_ms:
         "loop_last_run_timestamp",
         "When the decision loop last turned",
     );
-    to.put(turned.seconds(), pair, seconds(turned_ms));
+    let at_ms = boot_at_ms.saturating_add(measured.turned_ms);
+    to.put(turned.seconds(), pair, seconds(at_ms));
+    let took = Family::new(
+        "loop_duration",
+        "How long the decision loop takes for one turn",
+        Kind::Histogram,
+    );
+    to.spread(took.seconds(), pair, &measured.meters.turns.spread());
+    let until = Family::gauge(
+        "failover_cooldown_until_timestamp",
+        "Anti-flapping holds automatic role changes back until then; 0: it does not",
+    );
+    let until_ms = report.cooldown_until_ms.unwrap_or(0);
+    to.put(until.seconds(), pair, seconds(until_ms));
 }
 
 fn guards(to: &mut Families, report: &PairReport) {
@@ -103,89 +99,8 @@ fn guards(to: &mut Families, report: &PairReport) {
     of(to, switchover, &report.switchover_guards);
 }
 
-fn of_member(to: &mut Families, report: &PairReport, member: &MemberReport) {
-    let labels: &Labels<'_> = &[("pair", &report.pair), ("member", &member.name)];
-    let up = Family::gauge("member_up", "The server answers");
-    to.put(up, labels, flag(member.state == MemberState::Running));
-    let process = Family::gauge("instance_running", "The server's process lives");
-    to.put(process, labels, flag(member.pid.is_some()));
-    for role in [Role::Writer, Role::Reader, Role::Unknown] {
-        let family = Family::gauge("member_role", "1 at the role that the member has");
-        let word = role.to_string();
-        let labels = [labels, &[("role", word.as_str())]].concat();
-        to.put(family, &labels, flag(member.role == role));
-    }
-    if let Some(read_only) = member.read_only {
-        let family = Family::gauge("member_read_only", "It refuses ordinary writes");
-        to.put(family, labels, flag(read_only));
-    }
-    if let Some(version) = &member.server_version {
-        let flavor = report.family.to_string();
-        let info = [("flavor", flavor.as_str()), ("version", version.as_str())];
-        let family = Family::new("member_server", "What the server is", Kind::Info);
-        to.put(family, &[labels, &info].concat(), 1.0);
-    }
-}
-
-fn of_link(to: &mut Families, report: &PairReport, replica: &MemberReport) {
-    let source = report.members.iter().find(|m| m.name != replica.name);
-    let link = format!("{}->{}", source.map_or("", |m| &m.name), replica.name);
-    let labels: &Labels<'_> = &[("pair", &report.pair), ("link", &link)];
-    let threads = [
-        (
-            "link_io_running",
-            "The receiver runs and is connected",
-            replica.receiver,
-        ),
-        (
-            "link_sql_running",
-            "The applier runs; the writer's own is stopped on purpose",
-            replica.applier,
-        ),
-    ];
-    for (name, help, state) in threads {
-        to.put(
-            Family::gauge(name, help),
-            labels,
-            flag(state == ThreadState::Running),
-        );
-    }
-    let gate = Family::gauge(
-        "link_gated",
-        "The applier is stopped on purpose, at the writer",
-    );
-    to.put(gate, labels, flag(replica.applier == ThreadState::Gated));
-    let known = Family::gauge("link_configured", "The link is configured");
-    let none = [ThreadState::None, ThreadState::Unknown];
-    to.put(known, labels, flag(!none.contains(&replica.receiver)));
-    let errnos = [
-        ("io", replica.receiver_errno),
-        ("sql", replica.applier_errno),
-    ];
-    for (thread, errno) in errnos {
-        let family = Family::gauge("link_last_errno", "Why the thread stopped; 0: no error");
-        let labels = [labels, &[("thread", thread)]].concat();
-        to.put(family, &labels, f64::from(errno.unwrap_or(0)));
-    }
-    if replica.role != Role::Reader {
-        return;
-    }
-    if let Some(lag) = replica.lag_ms {
-        let family = Family::gauge("link_lag", "How far the reader is behind, by the heartbeat");
-        to.put(family.seconds(), labels, seconds(lag));
-    }
-    let limit = Family::gauge("link_lag_limit", "A reader further behind is not led to");
-    to.put(limit.seconds(), labels, seconds(replica.lag_limit_ms));
-    if let Some(gap) = replica.gtid_gap {
-        let family = Family::gauge(
-            "link_gtid_gap_transactions",
-            "The writer's transactions that the reader has not executed",
-        );
-        to.put(family, labels, count(gap));
-    }
-}
-
-fn of_endpoint(to: &mut Families, report: &PairReport, endpoint: &EndpointReport) {
+fn of_endpoint(to: &mut Families, measured: &Measured, endpoint: &EndpointReport) {
+    let report = &measured.report;
     for member in &report.members {
         for (port, led) in [("writer", &endpoint.writer), ("reader", &endpoint.reader)] {
             let family = Family::gauge("endpoint_leads", "The endpoint's port leads to the member");
@@ -205,53 +120,28 @@ fn of_endpoint(to: &mut Families, report: &PairReport, endpoint: &EndpointReport
         "The endpoint cannot be looked at or used",
     );
     to.put(failing, &pair, flag(endpoint.error.is_some()));
+    let announced = Family::counter(
+        "vip_announcements",
+        "How often the endpoint's address was announced to the neighbours",
+    );
+    let times = measured.meters.announced.load(Ordering::Relaxed);
+    to.put(announced, &pair, count(times));
 }
 
-fn counts(to: &mut Families, pair: &str, counts: &Counts) {
-    for event in &counts.events {
-        let family = Family::counter("events", "Lines of the log by their event");
-        let labels = [("pair", pair), ("event", event.event.as_str())];
-        to.put(family, &labels, count(event.count));
-    }
-    for step in &counts.steps {
-        let family = Family::counter("actions", "Actions that ended");
-        let labels = [
-            ("pair", pair),
-            ("action", step.action.as_str()),
-            ("member", step.member.as_deref().unwrap_or_default()),
-            ("result", if step.done { "done" } else { "failed" }),
-        ];
-        to.put(family, &labels, count(step.count));
-    }
-    for operation in &counts.operations {
-        let kind = match operation.kind {
-            OperationKind::Switchover => "switchover",
-            OperationKind::Failover => "failover",
+fn findings(to: &mut Families, report: &PairReport) {
+    for finding in &report.findings {
+        let severity = match finding.severity {
+            Severity::Info => "info",
+            Severity::Warning => "warning",
+            Severity::Error => "error",
         };
-        let labels = [("pair", pair), ("kind", kind)];
-        for (result, times) in [("moved", operation.moved), ("undone", operation.undone)] {
-            let family = Family::counter("failovers", "Role changes that ended");
-            let labels = [labels.as_slice(), &[("result", result)]].concat();
-            to.put(family, &labels, count(times));
-        }
-        let took = Family::new(
-            "failover_duration",
-            "From the begin of a role change to the new writer behind the endpoint",
-            Kind::Histogram,
-        );
-        to.spread(took.seconds(), &labels, &operation.took);
-        let gap = Family::new(
-            "write_gap",
-            "How long a switchover refused writes",
-            Kind::Histogram,
-        );
-        if operation.kind == OperationKind::Switchover {
-            to.spread(gap.seconds(), &[("pair", pair)], &operation.gap);
-        }
+        let family = Family::gauge("finding_active", "What is wrong or worth knowing now");
+        let labels = [
+            ("pair", report.pair.as_str()),
+            ("finding", &finding.kind),
+            ("severity", severity),
+            ("member", finding.member.as_deref().unwrap_or_default()),
+        ];
+        to.put(family, &labels, 1.0);
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
-fn count(number: u64) -> f64 {
-    number as f64
 }
