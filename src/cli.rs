@@ -7,4 +7,5 @@ pub mod exit;
 pub mod pretty;
 pub mod run;
 pub mod span;
+pub mod take_over;
 mod watch;

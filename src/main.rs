@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use dualmasterd::cli::daemon::{Daemon, Order};
+use dualmasterd::cli::take_over;
 use dualmasterd::config::{self, EXIT_CONFIG, Sources};
 use dualmasterd::{daemon, runtime};
 
@@ -13,6 +14,10 @@ fn main() -> ExitCode {
     match &said.order {
         Some(Order::Prepare { name, order }) => return runtime::prepare::run(name, order),
         Some(Order::Serve { name }) => return runtime::systemd::serve::run(name),
+        Some(Order::TakeOver { unit, server }) => return take_over::take_over(unit, server),
+        Some(Order::GiveBack { unit, .. }) => {
+            return take_over::give_back(unit.as_deref());
+        }
         Some(Order::Fence { name, pid }) => return runtime::systemd::fence::run(name, *pid),
         None => {}
     }

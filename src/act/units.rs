@@ -57,7 +57,7 @@ impl Units {
     /// Starts the server's unit with this order, which is taken back once the server runs: a start by
     /// hand finds none.
     pub(super) async fn start(&self, order: Order) -> Result<Spawned, ActionError> {
-        let unit = names::server_unit(&self.server);
+        let unit = self.member.unit.clone();
         // Always: a limit that is configured no more would stay in force until the next boot.
         let limit = self.member.limits.memory;
         let limited = self.systemd.limit_memory(&unit, limit).await;
@@ -124,8 +124,7 @@ impl Units {
         };
         tracing::warn!(error = chain(&error), "killing by D-Bus");
         let _ = sockets::destroy_local_port(port, |_| true);
-        let unit = names::server_unit(&self.server);
-        let killed = self.systemd.kill(&unit, KILL_WITHIN).await;
+        let killed = self.systemd.kill(&self.member.unit, KILL_WITHIN).await;
         killed
             .map(|()| Brought::Nothing)
             .map_err(|error| failed(&error))

@@ -42,6 +42,23 @@ pub enum Order {
         #[arg(long, value_name = "FILE")]
         order: PathBuf,
     },
+    /// Let a unit of the distribution run the server of a member, as root
+    TakeOver {
+        /// The unit, as mariadb.service
+        unit: String,
+        /// The member, as PAIR.MEMBER
+        #[arg(long = "as", value_name = "MEMBER")]
+        server: String,
+    },
+    /// Make a unit that was taken over what it was before, as root
+    GiveBack {
+        /// The unit, as mariadb.service
+        #[arg(required_unless_present = "all")]
+        unit: Option<String>,
+        /// Every unit that was taken over
+        #[arg(long, conflicts_with = "unit")]
+        all: bool,
+    },
     /// Become a member's server, as the daemon ordered: the main process of its unit
     #[command(hide = true)]
     Serve {

@@ -61,6 +61,8 @@ pub enum Code {
     NoSystemd = 127,
     /// A setting that the units of the servers fix, or that only units have.
     FixedByUnit = 128,
+    /// A unit that cannot run a server, or was not taken over.
+    NotTakenOver = 129,
 }
 
 impl fmt::Display for Code {

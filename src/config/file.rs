@@ -161,6 +161,9 @@ pub(super) struct Member {
     pub(super) datadir: Option<PathBuf>,
     /// Its socket: RUN_DIR/PAIR.MEMBER/mysqld.sock where not said.
     pub(super) socket: Option<PathBuf>,
+    /// A unit of the distribution that runs its server, as mariadb.service, taken over before by
+    /// `dualmasterd take-over`; a unit of dualmasterd's own where not said.
+    pub(super) unit: Option<String>,
     /// The server's program, where it is not the pair's.
     pub(super) binary: Option<PathBuf>,
     /// MariaDB's program that makes a datadir, where it is not the pair's.

@@ -143,6 +143,8 @@ pub struct MemberSettings {
     pub side: Side,
     /// How its server is run.
     pub runtime: Runtime,
+    /// The unit that runs it under systemd: of ours, or one that was taken over.
+    pub unit: String,
     /// What it may use.
     pub limits: Limits,
     /// The address at which its peer and the daemon reach it.

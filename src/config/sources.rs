@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::code::Code;
 use super::problem::{Place, Problem, SourceText};
+use crate::runtime::systemd::take_over;
 
 /// A configuration file is never this large (1 MiB); a log or an image by mistake is.
 const LARGEST: u64 = 1 << 20;
@@ -26,6 +27,8 @@ pub struct Sources {
     pub programs: bool,
     /// What can run servers as units.
     pub systemd: SystemdSeen,
+    /// Where units that were taken over are known by their drop-ins; `None`: they need not be yet.
+    pub drop_ins: Option<PathBuf>,
 }
 
 /// What of systemd is there, for servers as units.
@@ -59,6 +62,7 @@ impl Sources {
             credentials: std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from),
             programs: false,
             systemd: systemd_seen(),
+            drop_ins: Some(take_over::FOLDER.into()),
         }
     }
 

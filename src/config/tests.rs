@@ -86,6 +86,7 @@ impl Etc {
             search: vec![PathBuf::from("/nowhere")],
             credentials: Some(self.path("credentials")),
             programs: false,
+            drop_ins: None,
             systemd: SystemdSeen::Absent,
         }
     }

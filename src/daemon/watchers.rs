@@ -21,7 +21,6 @@ use crate::observe::{Publisher, accounts, disk, instance, process};
 use crate::runtime::prepare::Marker;
 use crate::runtime::process::Spawned;
 use crate::runtime::systemd::bus::Systemd;
-use crate::runtime::systemd::names;
 
 /// What the observers of one member need.
 pub(super) struct ObservedMember<'s> {
@@ -56,10 +55,7 @@ pub(super) fn observe_member(
     let mut tasks = vec![steering];
     let unit = match settings.runtime {
         Runtime::Process => None,
-        Runtime::Systemd => {
-            let unit = names::server_unit(&settings.server_name());
-            Some((member.systemd.clone(), unit))
-        }
+        Runtime::Systemd => Some((member.systemd.clone(), settings.unit.clone())),
     };
     tasks.push(tokio::spawn(process::run(
         process::Target {

@@ -13,6 +13,7 @@ fn files() {
         search: Vec::new(),
         credentials: None,
         programs: false,
+        drop_ins: None,
         systemd: SystemdSeen::Absent,
     };
     let shipped = std::fs::read("etc/dualmasterd/dualmasterd.toml").unwrap();

@@ -105,6 +105,7 @@ pub(super) fn check(
         name: name.to_owned(),
         side,
         runtime,
+        unit: units::unit(check, of.pair, name, said, runtime),
         limits: units::limits(check, of.pair, name, of.said, said, runtime),
         host: host(check, &at("host"), said),
         server,

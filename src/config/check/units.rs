@@ -10,6 +10,7 @@ use crate::config::file::{Member, Pair};
 use crate::config::problem::Problem;
 use crate::config::settings::{Account, Limits, Runtime};
 use crate::config::sources::SystemdSeen;
+use crate::runtime::systemd::{names, take_over};
 
 /// `StateDirectory=` of the units.
 pub(super) const STATE: &str = "/var/lib/dualmasterd-mysqld";
@@ -40,6 +41,40 @@ pub(super) fn runtime(check: &mut Check<'_>, pair: &str, said: &Pair) -> Runtime
     let expected = "expected a host with systemd and our units";
     check.report(Problem::new(Code::NoSystemd, place, what, expected).help(help));
     runtime
+}
+
+/// The unit that runs the member's server: as said, which must have been taken over for it, else ours.
+pub(super) fn unit(
+    check: &mut Check<'_>,
+    pair: &str,
+    name: &str,
+    said: &Member,
+    runtime: Runtime,
+) -> String {
+    let server = format!("{pair}.{name}");
+    let Some(unit) = &said.unit else {
+        return names::server_unit(&server);
+    };
+    let place = check.value(&["pair", pair, "member", name, "unit"]);
+    if runtime == Runtime::Process {
+        let what = "a unit is named, and this server is a process of ours";
+        let expected = "expected `runtime = \"systemd\"` as well";
+        check.report(Problem::new(Code::FixedByUnit, place, what, expected));
+    } else if !take_over::is_name(unit) {
+        let what = format!("{unit:?} cannot be the unit of a server");
+        let expected = "expected a service of the distribution, as `mariadb.service`";
+        check.report(Problem::new(Code::NotTakenOver, place, what, expected));
+    } else if let Some(folder) = &check.sources.drop_ins
+        && take_over::owner(folder, unit).as_ref() != Some(&server)
+    {
+        let what = format!("`{unit}` was not taken over for `{server}`");
+        let expected = "expected a unit that does not restart by itself";
+        let problem = Problem::new(Code::NotTakenOver, place, what, expected);
+        check.report(problem.help(format!(
+            "as root: dualmasterd take-over {unit} --as {server}"
+        )));
+    }
+    unit.clone()
 }
 
 /// A server that was a process of ours has its data elsewhere: an empty one is not made in its place.

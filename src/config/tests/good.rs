@@ -165,6 +165,7 @@ fn the_shipped_example_names_every_key() {
         "root_password_file",
         "datadir",
         "socket",
+        "unit",
         "reader",
         "interface",
         "prefix",

@@ -1,6 +1,7 @@
 //! How servers are run, by what is there.
 
 use super::*;
+use crate::runtime::systemd::take_over;
 
 fn under(systemd: SystemdSeen, main: &str) -> Result<Settings, Problems> {
     let etc = Etc::new(main);
@@ -43,6 +44,51 @@ fn units_are_the_default_where_they_can_be() {
         let settings = under(elsewhere, MINIMAL).expect("good");
         assert_eq!(settings.pairs["orders"].members.a.runtime, Runtime::Process);
     }
+}
+
+#[test]
+fn a_unit_of_the_distribution_is_taken_over_first() {
+    let named = |unit: &str| {
+        MINIMAL.replace(
+            "port = 3307\n",
+            &format!("port = 3307\nunit = \"{unit}\"\n"),
+        )
+    };
+    let settings = under(SystemdSeen::Ready, &named("mariadb.service")).expect("good");
+    let members = &settings.pairs["orders"].members;
+    assert_eq!(members.a.unit, "mariadb.service");
+    assert_eq!(members.b.unit, "dualmasterd-mysqld@orders.db2.service");
+    let bad = under(SystemdSeen::Ready, &named("mariadb.socket"));
+    assert_eq!(codes(bad), [Code::NotTakenOver]);
+    let process = under(SystemdSeen::Absent, &named("mariadb.service"));
+    assert_eq!(codes(process), [Code::FixedByUnit]);
+
+    let etc = Etc::new(&named("mariadb.service"));
+    let folder = etc.0.path();
+    let sources = Sources {
+        systemd: SystemdSeen::Ready,
+        drop_ins: Some(folder.to_owned()),
+        ..etc.sources()
+    };
+    let problems = load(&sources).expect_err("not taken over").to_string();
+    assert!(
+        problems.contains("as root: dualmasterd take-over mariadb.service"),
+        "{problems}"
+    );
+    let places = take_over::Places {
+        units: folder.to_owned(),
+        rules: folder.join("rules.d"),
+        control: folder.join("control"),
+    };
+    places
+        .write("mariadb.service", "orders.db1")
+        .expect("written");
+    load(&sources).expect("good");
+    // For another member it was not.
+    places
+        .write("mariadb.service", "orders.db2")
+        .expect("written");
+    assert_eq!(codes(load(&sources)), [Code::NotTakenOver]);
 }
 
 #[test]

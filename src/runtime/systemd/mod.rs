@@ -4,6 +4,7 @@
 //! What touches files of the servers' account is done by these units, as that account: [`names`] says
 //! which, [`bus`] speaks with systemd, [`order`] is what the daemon hands to a unit and gets back. In the
 //! unit, [`serve`] becomes the server, and [`fence`] kills it on the daemon's word where D-Bus is slow.
+//! [`take_over`] makes a distribution's unit such a unit.
 
 pub mod bus;
 pub mod exit;
@@ -11,3 +12,5 @@ pub mod fence;
 pub mod names;
 pub mod order;
 pub mod serve;
+pub mod systemctl;
+pub mod take_over;
