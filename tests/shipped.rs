@@ -98,3 +98,21 @@ fn manual_is_readable() {
         .collect();
     assert!(complaints.is_empty(), "{complaints:#?}");
 }
+
+/// Every unit is read without a complaint, and exposes no more than systemd calls 2.0.
+#[test]
+fn units_are_hardened() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd");
+    for unit in [
+        "dualmasterd.service",
+        "dualmasterd-mysqld@.service",
+        "dualmasterd-prepare@.service",
+    ] {
+        let mut analyze = std::process::Command::new("systemd-analyze");
+        analyze.args(["security", "--offline=yes", "--no-pager", "--threshold=20"]);
+        let said = analyze.arg(folder.join(unit)).output();
+        let said = said.expect("systemd-analyze, from tests/setup/host.sh");
+        let text = String::from_utf8_lossy(&said.stdout).into_owned();
+        assert!(said.status.success(), "{unit}: {text}");
+    }
+}
