@@ -27,6 +27,7 @@ use crate::model::causes::chain;
 use crate::model::finding::Severity;
 use crate::net::address::Addresses;
 use crate::net::nft::Nft;
+use crate::runtime::dump;
 use crate::store::lock::InstanceLock;
 
 /// How long nft may take for one answer on the failover path before it is replaced.
@@ -88,6 +89,9 @@ pub fn run(sources: &Sources, format: Option<LogFormat>) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if let Err(error) = dump::forbid() {
+        tracing::warn!(%error, "a crash of the daemon may leave its memory in a file");
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();

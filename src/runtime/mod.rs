@@ -8,6 +8,7 @@
 
 pub mod adopt;
 pub mod death;
+pub mod dump;
 pub mod log;
 pub mod plain;
 pub mod port;
