@@ -13,15 +13,48 @@ const HUNG: Duration = Duration::from_millis(2500);
 
 /// A frozen writer is killed by the fence that stands beside it.
 pub(super) async fn writer_frozen(host: &mut Host) {
-    frozen(host, "bus_frozen", HUNG).await;
+    let mut times = Vec::new();
+    for run in 0..runs() {
+        times.push(frozen(host, &format!("bus_frozen_{run}"), HUNG).await);
+    }
+    publish("fencing_by_the_fence", &times);
 }
 
 /// Without a fence it is killed over D-Bus.
 pub(super) async fn writer_frozen_without_a_fence(host: &mut Host) {
-    let (writer, _) = host.roles().await;
-    let socket = host.socket(&writer).with_file_name("fence.sock");
-    std::fs::remove_file(socket).expect("remove the fence's socket");
-    frozen(host, "bus_frozen_no_fence", HUNG).await;
+    let mut times = Vec::new();
+    for run in 0..runs() {
+        let (writer, _) = host.roles().await;
+        let socket = host.socket(&writer).with_file_name("fence.sock");
+        std::fs::remove_file(socket).expect("remove the fence's socket");
+        times.push(frozen(host, &format!("bus_no_fence_{run}"), HUNG).await);
+    }
+    publish("fencing_over_dbus", &times);
+}
+
+/// How often each way is measured.
+fn runs() -> usize {
+    let said = std::env::var("RUNS")
+        .ok()
+        .and_then(|runs| runs.parse().ok());
+    said.unwrap_or(1)
+}
+
+/// `target/bench/NAME.json`: how long the step took that kills the frozen writer, in milliseconds.
+fn publish(name: &str, times: &[f64]) {
+    let mut sorted = times.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let kept = serde_json::json!({
+        "runs": sorted.len(),
+        "p50_ms": sorted.get(sorted.len() / 2),
+        "max_ms": sorted.last(),
+        "times_ms": times,
+    });
+    eprintln!("  {name}: {kept}");
+    let program = crate::support::host::binary("dualmasterctl");
+    let folder = program.ancestors().nth(2).expect("target").join("bench");
+    std::fs::create_dir_all(&folder).expect("make target/bench");
+    std::fs::write(folder.join(format!("{name}.json")), format!("{kept:#}\n")).expect("write");
 }
 
 /// The bus and polkit stand still: a failover does not ask them.
@@ -74,7 +107,8 @@ pub(super) async fn writer_killed_after_a_restart_of_the_bus(host: &mut Host) {
     trial.end(host).await;
 }
 
-async fn frozen(host: &mut Host, table: &str, limit: Duration) {
+/// How long the Kill took, in milliseconds.
+async fn frozen(host: &mut Host, table: &str, limit: Duration) -> f64 {
     let trial = Trial::begin(host, table).await;
     let pid = trial.writer_pid(host);
     let at = Instant::now();
@@ -86,11 +120,16 @@ async fn frozen(host: &mut Host, table: &str, limit: Duration) {
     );
     host.until_restarted(&trial.writer, pid, LONG).await;
     let report = host.until_healthy(LONG).await;
-    if let Some(operation) = report.operations.last() {
-        print_steps(operation);
-    }
+    let operation = report.operations.last().expect("a failover");
+    print_steps(operation);
+    let mut steps = operation.steps.iter();
+    let kill = steps.find(|step| step.action == "Kill");
+    let took = kill
+        .and_then(|kill| kill.took_us)
+        .expect("a kill that ended");
     assert_moved(host, &trial).await;
     trial.end(host).await;
+    took as f64 / 1000.0
 }
 
 /// The bus and polkit, stopped until this is dropped.

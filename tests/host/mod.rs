@@ -3,6 +3,9 @@
 mod boot;
 mod bus;
 mod daemon;
+mod distribution;
+mod rights;
+mod secrets;
 #[allow(dead_code, reason = "the trials of pairs need more of it")]
 #[path = "../pair/trial.rs"]
 mod trial;
@@ -36,6 +39,7 @@ themes! {
         unit::writer_killed,
         unit::writer_terminated_by_hand,
         unit::switchover,
+        secrets::nowhere,
         unit::reader_restarted_by_hand,
         unit::stopped_by_hand,
         unit::stopped_by_hand_without_the_daemon;
@@ -52,6 +56,12 @@ themes! {
         daemon::stuck,
         daemon::reloaded,
         daemon::badly_configured;
+    distribution =>
+        distribution::taken_over,
+        distribution::it_is_the_only_one,
+        distribution::killed,
+        distribution::stopped_by_hand,
+        distribution::given_back;
     boot =>
         boot::reboot_under_load,
         boot::cut_under_load;

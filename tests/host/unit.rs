@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::trial::{NO_HANG, Trial, assert_moved, assert_same_epoch, print_steps, within};
+use crate::support::machine::Ran;
 use crate::support::settings::family_of_environment;
 use crate::support::{Host, Setup, fault};
 
@@ -40,8 +41,11 @@ pub(super) async fn installed(host: &mut Host) {
         ])
         .await;
     assert_eq!(exposed.code, 0, "{}", exposed.text);
+    // When memory runs out others are killed first.
+    assert_eq!(host.property(daemon, "OOMScoreAdjust").await, "-900");
     for member in ["a", "b"] {
         let unit = server(member);
+        assert_eq!(host.property(&unit, "OOMScoreAdjust").await, "-600");
         assert_eq!(host.property(&unit, "ActiveState").await, "active");
         assert_eq!(host.property(&unit, "User").await, "mysql");
         assert_eq!(host.property(&unit, "Restart").await, "no");
@@ -81,31 +85,72 @@ pub(super) async fn limits(host: &mut Host) {
     }
 }
 
-/// polkit lets the daemon's account at its templates, and at nothing else.
+/// polkit lets the daemon's account at its templates, with the verbs that it needs, and at nothing else.
 pub(super) async fn only_our_templates(host: &mut Host) {
-    let order = |unit: &str| {
-        let call = format!(
-            "busctl call org.freedesktop.systemd1 /org/freedesktop/systemd1 \
-             org.freedesktop.systemd1.Manager RestartUnit ss {unit} replace"
-        );
-        let shell =
-            format!("setpriv --reuid dualmasterd --regid dualmasterd --clear-groups -- {call}");
-        ["sh".to_owned(), "-c".to_owned(), shell]
-    };
-    for unit in [
+    let verbs = [
+        ("StartUnit ss", "fail"),
+        ("StopUnit ss", "fail"),
+        ("KillUnit ssi", "all 9"),
+        ("SetUnitProperties sba(sv)", "true 1 MemoryMax t 1"),
+        ("ResetFailedUnit s", ""),
+    ];
+    let foreign = [
+        "foreign.service",
         "mariadb.service",
         "dbus.service",
-        "dualmasterd-mysqld@t.a.b.service",
         "dualmasterd.service",
-    ] {
-        let words = order(unit);
-        let ran = host.run(&words.each_ref().map(String::as_str)).await;
-        assert!(
-            ran.code != 0 && ran.text.contains("denied"),
-            "{unit}: {}",
-            ran.text
-        );
+        "dualmasterd-mysqld@t.a.b.service",
+        "dualmasterd-mysqld@t.service",
+        "dualmasterd-prepare@t.a.service",
+    ];
+    let run = ["systemd-run", "--quiet", "--unit=foreign", "sleep", "600"];
+    host.must(&run).await;
+    for unit in foreign {
+        for (verb, rest) in verbs {
+            assert_denied(host, verb, unit, rest).await;
+        }
     }
+    assert_eq!(
+        host.property("foreign.service", "ActiveState").await,
+        "active"
+    );
+    host.must(&["systemctl", "stop", "foreign.service"]).await;
+    // Ours, as the daemon does it: a server that runs is started once more, which changes nothing.
+    let ours = server("a");
+    let pid = host.pid("a");
+    for (verb, rest) in [
+        ("StartUnit ss", "fail"),
+        ("SetUnitProperties sba(sv)", "true 1 MemoryMax t 1073741824"),
+        ("ResetFailedUnit s", ""),
+    ] {
+        let ran = as_the_daemon(host, verb, &ours, rest).await;
+        assert_eq!(ran.code, 0, "{verb} of {ours}: {}", ran.text);
+    }
+    // What the daemon never does is refused there too.
+    assert_denied(host, "RestartUnit ss", &ours, "replace").await;
+    assert_eq!(host.pid("a"), pid, "its server was touched");
+}
+
+pub(super) async fn assert_denied(host: &Host, verb: &str, unit: &str, rest: &str) {
+    let ran = as_the_daemon(host, verb, unit, rest).await;
+    // Of a unit that is not in its memory systemd says so before it asks polkit.
+    let refused = ["denied", "not loaded"];
+    assert!(
+        ran.code != 0 && refused.iter().any(|word| ran.text.contains(word)),
+        "{verb} of {unit}: {}",
+        ran.text
+    );
+}
+
+/// A method of systemd's, called by the daemon's account: its name and the types of what it takes.
+pub(super) async fn as_the_daemon(host: &Host, verb: &str, unit: &str, rest: &str) -> Ran {
+    let call = "busctl call org.freedesktop.systemd1 /org/freedesktop/systemd1 \
+                org.freedesktop.systemd1.Manager";
+    let account = "setpriv --reuid dualmasterd --regid dualmasterd --clear-groups --";
+    // The types of `a(sv)` are no pattern of the shell.
+    let (method, types) = verb.split_once(' ').expect("a method and its types");
+    let shell = format!("{account} {call} {method} '{types}' {unit} {rest}");
+    host.run(&["sh", "-c", &shell]).await
 }
 
 /// SIGKILL of the writer: its reader takes over, and it comes back as reader.

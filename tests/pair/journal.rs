@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use dualmasterd::control::report::PairState;
 use dualmasterd::model::server::Family;
 use serde_json::Value;
 
@@ -76,6 +77,9 @@ fn a_failover_is_one_story() {
             assert!(explained.contains(part), "{part} is not in {explained}");
         }
         a_journal_that_stands_still_stops_nobody(&journal, &mut host).await;
+        a_hung_writer_is_fenced(&journal, &host).await;
+        a_broken_link_says_its_number(&journal, &host).await;
+        a_failover_that_may_not_be_is_refused(&journal, &host).await;
     });
 }
 
@@ -119,4 +123,60 @@ async fn a_journal_that_stands_still_stops_nobody(journal: &Journald, host: &mut
         host.until_healthy(LONG).await;
     }
     fault::thaw(journal.pid());
+}
+
+async fn a_hung_writer_is_fenced(journal: &Journald, host: &Host) {
+    let (writer, _) = host.roles().await;
+    let pid = host.pid(&writer).expect("a writer");
+    fault::freeze(pid);
+    host.until_restarted(&writer, pid, LONG).await;
+    host.until_healthy(LONG).await;
+    let entries = journal.entries(&["DUALMASTER_EVENT=fenced"]);
+    let fenced = event(&entries, "fenced");
+    assert_eq!(text(fenced, "DUALMASTER_MEMBER"), writer);
+    assert_eq!(text(fenced, "DUALMASTER_STEP"), "Kill");
+    every_message_id_is_explained(&entries);
+}
+
+/// A row that only the reader has stops its applier.
+async fn a_broken_link_says_its_number(journal: &Journald, host: &Host) {
+    const DUPLICATE: &str = "1062";
+    let (writer, reader) = host.roles().await;
+    let insert = "INSERT INTO app.one VALUES (1)";
+    host.as_root(&writer, &["CREATE TABLE app.one (n INT PRIMARY KEY)"])
+        .await;
+    host.until_caught_up(LONG).await;
+    host.as_root(&reader, &["SET SESSION sql_log_bin = 0", insert])
+        .await;
+    host.as_root(&writer, &[insert]).await;
+    host.until("a broken applier", LONG, |report| {
+        let mut members = report.members.iter();
+        members.any(|member| member.applier_errno.is_some())
+    })
+    .await;
+    let of_errno = format!("DUALMASTER_ERRNO={DUPLICATE}");
+    let entries = journal.entries(&["DUALMASTER_EVENT=link_broken", &of_errno]);
+    let broken = event(&entries, "link_broken");
+    assert_eq!(
+        text(broken, "DUALMASTER_LINK"),
+        format!("{writer}->{reader}")
+    );
+}
+
+/// Its applier is broken, and the writer's server cannot be started again.
+async fn a_failover_that_may_not_be_is_refused(journal: &Journald, host: &Host) {
+    let (writer, _) = host.roles().await;
+    let data = host.path().join(format!("state/t/{writer}/data/ibdata1"));
+    let aside = data.with_file_name("aside");
+    std::fs::rename(&data, aside).expect("put its data aside");
+    std::fs::create_dir(&data).expect("a folder in its place");
+    fault::kill(host.pid(&writer).expect("a writer"));
+    host.until("no safe move", LONG, |report| {
+        report.state == PairState::Holding
+    })
+    .await;
+    let entries = journal.entries(&["DUALMASTER_EVENT=failover_refused"]);
+    let refused = event(&entries, "failover_refused");
+    assert_eq!(text(refused, "PRIORITY"), "3");
+    every_message_id_is_explained(&entries);
 }

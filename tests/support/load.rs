@@ -34,7 +34,7 @@ impl Load {
     /// # Panics
     /// Where the table cannot be created.
     pub async fn start(host: &Host, table: &str, clients: u32, rest: Duration) -> Self {
-        let opts = sql::app(ENDPOINT);
+        let opts = sql::app_at(&host.setup.address, ENDPOINT);
         let mut conn = sql::connect(&opts)
             .await
             .expect("a session through the endpoint");

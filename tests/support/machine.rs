@@ -91,6 +91,9 @@ impl Host {
             &etc.join("systemd/system/dualmasterd.service.d/secret.conf"),
             DROP_IN,
         );
+        for (path, text) in &host.setup.etc {
+            write(&etc.join(path), text);
+        }
         let seen = match host.setup.family {
             Family::Mysql => vec![bring_mysql(&folder)],
             Family::Mariadb => Vec::new(),
@@ -143,10 +146,11 @@ impl Host {
 pub fn text(setup: &Setup) -> String {
     let log = format!("[log]\nlevel = \"{}\"\n\n", setup.level);
     let pair = setup.pair("$CREDENTIALS_DIRECTORY");
-    log + &match setup.family {
-        Family::Mysql => pair.replace(&mysqld().display().to_string(), MYSQLD),
-        Family::Mariadb => pair,
-    }
+    log + &setup.daemon
+        + &match setup.family {
+            Family::Mysql => pair.replace(&mysqld().display().to_string(), MYSQLD),
+            Family::Mariadb => pair,
+        }
 }
 
 fn write(path: &Path, text: &str) {

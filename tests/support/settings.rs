@@ -32,6 +32,8 @@ pub struct Setup {
     pub tables: String,
     /// Programs in the host's folder: name and text.
     pub files: Vec<(&'static str, &'static str)>,
+    /// Further files of a machine that is booted: path and text.
+    pub etc: Vec<(&'static str, &'static str)>,
     /// Further `[mysqld]` settings.
     pub mysqld: String,
     /// The buffer pool of each server.
@@ -57,6 +59,7 @@ impl Setup {
             keys: String::new(),
             tables: String::new(),
             files: Vec::new(),
+            etc: Vec::new(),
             mysqld: String::new(),
             pool: POOL.into(),
             address: "127.0.0.1".into(),
