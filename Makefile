@@ -39,12 +39,14 @@ unit: ## the Rust tests
 		$(STEP) --last "tests on pairs" cargo test $(addprefix --test ,$(ALONE)) -- --test-threads 1; fi
 
 test: setup lint lab unit ## everything, as CI does
+	@$(MAKE) --no-print-directory host HOST="units daemon distribution"
+	@$(MAKE) --no-print-directory packages PROFILE=dev
 
-host: ## the installed daemon under a real systemd: units, fencing, restarts, a reboot (HOST=units fencing daemon boot, SERVER)
+host: ## the installed daemon under a real systemd: units, fencing, restarts, a reboot (HOST=units fencing daemon distribution boot, SERVER, RUNS)
 	@$(STEP) "host tools" tests/setup/host.sh
 	@$(STEP) "root with systemd" tests/setup/root.sh
 	@if [ $(SERVER) = mysql ]; then $(STEP) "MySQL" tests/setup/mysql.sh; fi
-	@SERVER=$(SERVER) $(STEP) --last "host" cargo test --test host -- --test-threads 1 --nocapture $(HOST)
+	@SERVER=$(SERVER) RUNS=$(RUNS) $(STEP) --last "host" cargo test --test host -- --test-threads 1 --nocapture $(HOST)
 
 cut: setup ## the daemon killed at every begin record of a set-up, a switchover, a failover, a reader's loss
 	@CUTS=all $(STEP) --last "cuts" cargo test --test pair -- --test-threads 1 --nocapture pair::cuts
@@ -72,15 +74,21 @@ trace: setup ## the time line of one run (BENCH=failover or switchover, SERVER)
 soak: setup ## the daemon's memory, descriptors, threads and CPU over time, roles changing (MINUTES, SERVER)
 	@BENCH=soak $(BENCH_PAIR)
 
+# What is packaged: release, or what was built already for the tests.
+PROFILE ?= release
+# The commit, as metrics show it.
+deb rpm packages: export DUALMASTERD_REVISION := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+CARGO_DEB = CARGO_TERM_QUIET=true $(STEP) $(1) cargo deb --quiet --locked --profile $(PROFILE) --strip
+
 deb: ## the package for Debian and its like, read by lintian: target/debian/*.deb
 	@$(STEP) "packaging tools" tests/setup/packaging.sh
-	@CARGO_TERM_QUIET=true $(STEP) "deb" cargo deb --quiet --locked --output target/debian/
+	@$(call CARGO_DEB,"deb") --output target/debian/
 	@$(STEP) --last "lintian" lintian --allow-root --fail-on error,warning $$(ls -t target/debian/*.deb | head -n 1)
 
 rpm: ## the package for Fedora, Red Hat and their like: target/generate-rpm/*.rpm
 	@$(STEP) "packaging tools" tests/setup/packaging.sh
-	@$(STEP) "build" cargo build --quiet --locked --release
-	@$(STEP) --last "rpm" cargo generate-rpm --output target/generate-rpm/
+	@$(STEP) "build" cargo build --quiet --locked --bins --profile $(PROFILE)
+	@$(STEP) --last "rpm" cargo generate-rpm --profile $(PROFILE) --output target/generate-rpm/
 
 # The newest file of a kind.
 NEWEST = $$(ls -t $(1) | head -n 1)
@@ -88,11 +96,12 @@ NEWEST = $$(ls -t $(1) | head -n 1)
 packages: ## both packages tried: in a booted host from the installation to the purge, in a root with rpm
 	@$(STEP) "packaging tools" tests/setup/packaging.sh
 	@$(STEP) "root with systemd" tests/setup/root.sh
-	@CARGO_TERM_QUIET=true $(STEP) "the same tree as a lower version" cargo deb --quiet --locked \
-		--deb-version 0.0.9-1 --output target/packages/previous.deb
+	@$(call CARGO_DEB,"the same tree as a lower version") --deb-version 0.0.9-1 --output target/packages/previous.deb
 	@$(MAKE) --no-print-directory deb rpm
+	@$(STEP) "the .rpm as a lower version" cargo generate-rpm --profile $(PROFILE) \
+		--set-metadata 'version = "0.0.9"' --output target/packages/previous.rpm
 	@$(STEP) --last "packages" tests/packages/run.sh target/packages/previous.deb \
-		$(call NEWEST,target/debian/*.deb) $(call NEWEST,target/generate-rpm/*.rpm)
+		$(call NEWEST,target/debian/*.deb) target/packages/previous.rpm $(call NEWEST,target/generate-rpm/*.rpm)
 
 generate: ## write what is shipped and made from the code: catalog, man pages, completions, schema
 	@UPDATE=1 $(STEP) --last "generate" cargo test --quiet --test shipped

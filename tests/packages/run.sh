@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# run.sh OLD.deb NEW.deb PACKAGE.rpm: the packages in a booted host and in a root of their own: installed,
+# run.sh OLD.deb NEW.deb OLD.rpm NEW.rpm: the packages in a booted host and in a root of their own: installed,
 # started with no configuration, configured, upgraded under load, removed, purged.
 set -euo pipefail
 . "$(dirname "$0")/../host/host.sh"
 
-old=$(realpath "$1") new=$(realpath "$2") rpm=$(realpath "$3")
+old=$(realpath "$1") new=$(realpath "$2") old_rpm=$(realpath "$3") rpm=$(realpath "$4")
 FOLDER=$(mktemp -d /var/tmp/dualmasterd-packages.XXXXXX)
 booted=''
 
@@ -46,7 +46,8 @@ installed_and_not_started() {
     local said
     host_copy "$FOLDER" "$old" /root/old.deb
     host_copy "$FOLDER" "$new" /root/new.deb
-    said=$(in_host dpkg -i /root/old.deb 2>&1)
+    # By apt, which has no network here: what the package depends on has to be there, or this fails.
+    said=$(in_host apt-get install -y --no-install-recommends --no-download /root/old.deb 2>&1) || die "$said"
     has "$said" "installed and not started"
     [ "$(in_host systemctl is-enabled dualmasterd || true)" = disabled ] || die "it was enabled"
     [ "$(in_host systemctl is-active dualmasterd || true)" = inactive ] || die "it was started"
@@ -87,29 +88,30 @@ END
     within 90 in_host dualmasterctl list --check
 }
 
-# A client that writes by the endpoint and notes what failed.
+# begin_load [TABLE]: a client that writes by the endpoint and notes what failed.
 begin_load() {
     # shellcheck disable=SC2016
-    in_host sh -c '
+    in_host env t="${1:-t}" sh -c '
         cp /var/lib/dualmasterd/secrets/shop.app.cnf /root/shop.cnf
         m="mariadb --defaults-extra-file=/root/shop.cnf --user=shop --protocol=tcp --host=127.0.0.1 --port=3306 shop"
-        $m -e "CREATE TABLE t (n INT PRIMARY KEY AUTO_INCREMENT, w INT)"
-        : >/root/failed; touch /root/writing
+        $m -e "CREATE TABLE $t (n INT PRIMARY KEY AUTO_INCREMENT, w INT)"
+        : >/root/failed; : >/root/written; touch /root/writing
         (while [ -e /root/writing ]; do
-            $m -e "INSERT INTO t (w) VALUES (1)" 2>>/root/failed && echo >>/root/written || true
+            $m -e "INSERT INTO $t (w) VALUES (1)" 2>>/root/failed && echo >>/root/written || true
             sleep 0.02
         done) </dev/null >/dev/null 2>&1 &'
     within 20 in_host test -s /root/written
 }
 
+# end_load [TABLE]: nothing that was answered OK is missing there.
 end_load() {
     in_host rm -f /root/writing
     sleep 0.5
     local written counted
     written=$(in_host sh -c 'wc -l </root/written')
     # shellcheck disable=SC2016
-    counted=$(in_host sh -c 'mariadb --defaults-extra-file=/root/shop.cnf --user=shop --protocol=tcp \
-        --host=127.0.0.1 --port=3306 shop -BNe "SELECT COUNT(*) FROM t"')
+    counted=$(in_host env t="${1:-t}" sh -c 'mariadb --defaults-extra-file=/root/shop.cnf --user=shop --protocol=tcp \
+        --host=127.0.0.1 --port=3306 shop -BNe "SELECT COUNT(*) FROM $t"')
     [ "$counted" -ge "$written" ] || die "$written writes were acknowledged, $counted are there"
     say "$written writes"
 }
@@ -128,10 +130,14 @@ upgraded_under_load() {
     has "$(in_host tail -n 1 /etc/dualmasterd/dualmasterd.toml)" "edited by hand"
 }
 
+writer() {
+    in_host dualmasterctl -f json list | sed -n 's/^ *"writer": "\(.\)",$/\1/p' | head -n 1
+}
+
 # A failover, told by the journal with the package's catalog.
 failed_over() {
     local writer
-    writer=$(in_host dualmasterctl -f json list | sed -n 's/^ *"writer": "\(.\)",$/\1/p' | head -n 1)
+    writer=$(writer)
     in_host kill -KILL "$(pid_of "$writer")"
     sleep 1
     within 60 in_host dualmasterctl list --check
@@ -148,20 +154,36 @@ reloaded() {
     within 10 in_host dualmasterctl list --check
 }
 
-# A state file that a later version wrote is left alone, and said.
-newer_state_refused() {
-    local state=/var/lib/dualmasterd/shop/state
+# The older package over a state file that a later version wrote: said, and left alone to the byte. Servers,
+# roles and clients notice nothing, then as after the way back.
+downgrade_refused() {
+    local state=/var/lib/dualmasterd/shop/state a b sum role
+    role=$(writer)
+    a=$(pid_of a) b=$(pid_of b)
     in_host systemctl stop dualmasterd
     in_host cp -p $state /root/state
     # Its second word is the version of its format, in both slots.
     in_host sh -c "for at in 8 \$((\$(stat -c %s $state) / 2 + 8)); do
         printf '\377' | dd of=$state bs=1 seek=\$at conv=notrunc status=none; done"
+    sum=$(in_host sha256sum $state)
+    begin_load again
+    in_host dpkg -i --force-downgrade /root/old.deb >"$FOLDER/downgrade.log" 2>&1 ||
+        die "$(cat "$FOLDER/downgrade.log")"
     in_host systemctl start dualmasterd 2>/dev/null || true
     within 10 in_host sh -c 'journalctl -q --no-pager -u dualmasterd | grep -q "written by a newer dualmasterd"'
+    sleep 1
+    [ "$(in_host sha256sum $state)" = "$sum" ] || die "the newer state file was changed"
+    [ "$(pid_of a) $(pid_of b)" = "$a $b" ] || die "a server was started again"
+    in_host test ! -s /root/failed || die "a client saw: $(in_host head -n 3 /root/failed)"
     in_host systemctl stop dualmasterd
+    in_host dpkg -i /root/new.deb >"$FOLDER/upgrade.log" 2>&1 || die "$(cat "$FOLDER/upgrade.log")"
     in_host cp -p /root/state $state
+    in_host systemctl reset-failed dualmasterd 2>/dev/null || true
     in_host systemctl start dualmasterd
     within 60 in_host dualmasterctl list --check
+    [ "$(writer)" = "$role" ] || die "the role moved"
+    [ "$(pid_of a) $(pid_of b)" = "$a $b" ] || die "a server was started again"
+    end_load again
 }
 
 # Whatever is removed, no database is.
@@ -200,7 +222,7 @@ rpm_in_a_root() {
         mount -t proc proc "$root/proc"
         r() { rpm --root "$root" "$@"; }
         r --initdb
-        r -i --nodeps "$3" >"$1/said" 2>&1 || { cat "$1/said" >&2; exit 1; }
+        r -i --nodeps "$4" >"$1/said" 2>&1 || { cat "$1/said" >&2; exit 1; }
         grep -q "installed and not started" "$1/said"
         grep -q ^dualmasterd: "$root/etc/passwd"
         [ "$(stat -c %a "$root/etc/dualmasterd/secrets")" = 700 ]
@@ -208,22 +230,37 @@ rpm_in_a_root() {
         chroot "$root" /usr/sbin/dualmasterd --version
         echo "# edited" >>"$root/etc/dualmasterd/dualmasterd.toml"
         mkdir -p "$root/var/lib/dualmasterd/shop"; echo x >"$root/var/lib/dualmasterd/shop/state"
-        r -U --nodeps --replacepkgs "$3" >>"$1/said" 2>&1
+        r -U --nodeps "$3" >>"$1/said" 2>&1
+        [ "$(r -q --qf "%{VERSION}" dualmasterd)" != 0.0.9 ]
         tail -n 1 "$root/etc/dualmasterd/dualmasterd.toml" | grep -q edited
         r -e dualmasterd >>"$1/said" 2>&1
         [ -e "$root/etc/dualmasterd/dualmasterd.toml.rpmsave" ]
         [ ! -e "$root/usr/sbin/dualmasterd" ]
         [ -e "$root/var/lib/dualmasterd/shop/state" ]
-    ' rpm "$FOLDER/rpm" "$HOST_ROOT" "$rpm" || die "the .rpm: $(cat "$FOLDER/rpm/said" 2>/dev/null)"
+    ' rpm "$FOLDER/rpm" "$HOST_ROOT" "$rpm" "$old_rpm" || die "the .rpm: $(cat "$FOLDER/rpm/said" 2>/dev/null)"
 }
 
+# files_agree: both packages bring the same, each where its like has it.
+files_agree() {
+    local here
+    # Debian: /lib is /usr/lib, documents are compressed, the licence is `copyright`, a changelog of its own.
+    here='s,^\./,/,; s,^/lib/,/usr/lib/,; s,\.gz$,,; /\/$/d; s,zsh/vendor-completions,zsh/site-functions,
+        s,doc/dualmasterd/NEWS$,doc/dualmasterd/CHANGELOG.md,; /doc\/dualmasterd\/copyright$/d
+        /doc\/dualmasterd\/changelog\.Debian$/d; /lintian/d; /licenses\/dualmasterd/d'
+    dpkg-deb --fsys-tarfile "$new" | tar -t | sed "$here" | sort >"$FOLDER/deb.files"
+    rpm -qlp "$rpm" 2>/dev/null | sed "$here" | sort >"$FOLDER/rpm.files"
+    diff "$FOLDER/deb.files" "$FOLDER/rpm.files" >&2 || die "the packages bring different files"
+}
+
+say "both file lists"
+files_agree
 say "the .rpm in a root"
 rpm_in_a_root
 "$HOST_REPO/tests/host/host.sh" boot "$FOLDER" &
 booted=1
 host_wait "$FOLDER" 60 >/dev/null
 for step in installed_and_not_started started_unconfigured configured begin_load upgraded_under_load \
-    end_load failed_over reloaded newer_state_refused removed_and_purged installed_again; do
+    end_load failed_over reloaded downgrade_refused removed_and_purged installed_again; do
     began=$SECONDS
     $step
     say "$step: $((SECONDS - began)) s"
