@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 type Labels = BTreeMap<String, BTreeSet<String>>;
 
+/// A label, its operator, its value.
+type Matcher = (String, String, String);
+
 /// Series by name, with the labels and the values that were seen.
 pub(super) struct Exported(BTreeMap<String, Labels>);
 
@@ -96,7 +99,7 @@ fn word(text: &str) -> String {
 }
 
 /// Each series of ours in a text, with its labels: name, operator, value.
-fn selectors(text: &str) -> Vec<(String, Vec<(String, String, String)>)> {
+fn selectors(text: &str) -> Vec<(String, Vec<Matcher>)> {
     const OURS: &str = "dualmasterd_";
     let named = text.match_indices(OURS).map(|(at, _)| {
         let rest = text.get(at..).unwrap_or_default();
