@@ -96,15 +96,23 @@ fn in_machine(host: &Host, path: &str) -> PathBuf {
     host.machine.as_ref().expect("a machine").path(path)
 }
 
-/// Every password that the daemon made or was given.
+/// Every password that the daemon made or was given: of the three accounts of each pair, of the application.
 fn passwords(host: &Host) -> BTreeSet<String> {
     let files = std::fs::read_dir(in_machine(host, SECRETS)).expect("the secrets");
     let mut passwords = BTreeSet::from([APP_PASSWORD.to_owned()]);
     for file in files.flatten() {
         let text = std::fs::read_to_string(file.path()).expect("a secret");
-        let values = text.lines().filter_map(|line| line.split_once('='));
-        let of = values.filter(|(key, _)| key.trim() == "password");
-        passwords.extend(of.map(|(_, value)| value.trim().trim_matches(['"', '\'']).to_owned()));
+        // Files for people have `password=`; the daemon's own are JSON.
+        let accounts: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        let of_accounts = accounts
+            .as_object()
+            .into_iter()
+            .flat_map(|all| all.values());
+        passwords.extend(of_accounts.filter_map(|one| one.as_str().map(str::to_owned)));
+        let lines = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("password="));
+        passwords.extend(lines.map(str::to_owned));
     }
     passwords
 }
