@@ -88,6 +88,7 @@ deb: ## the package for Debian and its like, read by lintian: target/debian/*.de
 rpm: ## the package for Fedora, Red Hat and their like: target/generate-rpm/*.rpm
 	@$(STEP) "packaging tools" tests/setup/packaging.sh
 	@$(STEP) "build" cargo build --quiet --locked --bins --profile $(PROFILE)
+	@mkdir -p target/generate-rpm
 	@$(STEP) --last "rpm" cargo generate-rpm --profile $(PROFILE) --output target/generate-rpm/
 
 # The newest file of a kind.

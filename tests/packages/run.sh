@@ -47,7 +47,7 @@ installed_and_not_started() {
     host_copy "$FOLDER" "$old" /root/old.deb
     host_copy "$FOLDER" "$new" /root/new.deb
     # By apt, which has no network here: what the package depends on has to be there, or this fails.
-    said=$(in_host apt-get install -y --no-install-recommends --no-download /root/old.deb 2>&1) || die "$said"
+    said=$(in_host apt-get install -y --no-install-recommends /root/old.deb 2>&1) || die "$said"
     has "$said" "installed and not started"
     [ "$(in_host systemctl is-enabled dualmasterd || true)" = disabled ] || die "it was enabled"
     [ "$(in_host systemctl is-active dualmasterd || true)" = inactive ] || die "it was started"
