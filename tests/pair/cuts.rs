@@ -1,10 +1,11 @@
-//! The daemon killed at the begin record of each action of a switchover, of a failover, of the loss and
-//! return of a reader, and of the first set-up: the next daemon brings the pair to an end by itself,
-//! forwards or backwards, and nothing is lost.
+//! The daemon, a server, both servers, or the daemon and a server killed at the begin record of each action of
+//! a switchover, of a failover, and of the loss and return of a reader; the daemon alone at those of the first
+//! set-up. The next daemon, or the one that goes on, brings the pair to an end by itself, forwards or
+//! backwards, and nothing is lost.
 //!
-//! A third of the records are tried, others each day, or those that `CUT_SEED` draws; `CUTS=all` tries every
-//! one. A set-up is cut again and again on its way, a daemon after the other; with `CUTS=all` also once at
-//! each record, on a host of its own.
+//! A third of the records are tried, each with the victims that are its turn, others each day, or those that
+//! `CUT_SEED` draws; `CUTS=all` tries every record with all of them. A set-up is cut again and again on its way,
+//! a daemon after the other; with `CUTS=all` also once at each record, on a host of its own.
 //!
 //! No two runs of a move write quite the same records: an action whose goal is seen to be reached is left out,
 //! one that fails is repeated. So a cut may be ordered behind the last record of its run. It is said then, and
@@ -19,6 +20,7 @@ use tokio::time::{Instant, sleep};
 
 use super::trial::Trial;
 use crate::support::check::check;
+use crate::support::cut::Victim;
 use crate::support::host::is_whole;
 use crate::support::{Cut, Host, Load, Setup, fault, in_namespace};
 
@@ -40,6 +42,37 @@ impl Move {
         match self {
             Self::Switchover | Self::Failover => &trial.reader,
             Self::ReaderLoss => &trial.writer,
+        }
+    }
+}
+
+/// Who dies, of the writer and the reader of the beginning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Dies {
+    Daemon,
+    Writer,
+    Reader,
+    Both,
+    DaemonAndWriter,
+}
+
+impl Dies {
+    const ALL: [Self; 5] = [
+        Self::Daemon,
+        Self::Writer,
+        Self::Reader,
+        Self::Both,
+        Self::DaemonAndWriter,
+    ];
+
+    fn victims(self, trial: &Trial) -> Vec<Victim<'_>> {
+        let (writer, reader) = (Victim::Server(&trial.writer), Victim::Server(&trial.reader));
+        match self {
+            Self::Daemon => vec![Victim::Daemon],
+            Self::Writer => vec![writer],
+            Self::Reader => vec![reader],
+            Self::Both => vec![writer, reader],
+            Self::DaemonAndWriter => vec![writer, Victim::Daemon],
         }
     }
 }
@@ -133,23 +166,20 @@ fn cut_everywhere(family: Family) {
         let cut = Cut::prepare(&mut host);
         host.serve().await;
         eprintln!("CUT_SEED={}", seed());
+        let (mut reached, mut missed) = (0, 0);
         for kind in [Move::Switchover, Move::Failover, Move::ReaderLoss] {
             let count = uncut(&mut host, &cut, kind).await;
-            let (mut reached, mut missed) = (0, 0);
-            for number in chosen(count, kind) {
+            for (number, dies) in chosen(count, kind) {
                 let began = Instant::now();
-                match cut_at(&mut host, &cut, kind, number).await {
+                match cut_at(&mut host, &cut, kind, (number, dies)).await {
                     true => reached += 1,
                     false => missed += 1,
                 }
                 let took = began.elapsed().as_secs_f64();
-                eprintln!("{kind:?} cut at {number} of {count}: {took:.1} s");
+                eprintln!("{kind:?} cut at {number} of {count}, {dies:?}: {took:.1} s");
             }
-            assert!(
-                reached > missed,
-                "{kind:?}: {reached} cuts reached, {missed} not"
-            );
         }
+        assert!(reached > missed, "{reached} cuts reached, {missed} not");
     });
 }
 
@@ -160,33 +190,35 @@ async fn uncut(host: &mut Host, cut: &Cut, kind: Move) -> usize {
     let lost = trial.reader_pid(host);
     begin(host, &trial, kind).await;
     assert!(
-        !is_cut(host, &trial, kind, lost).await,
+        !is_cut(host, cut, &trial, kind, lost).await,
         "nobody ordered a cut"
     );
     trial.end(host).await;
     cut.records().len() - before
 }
 
-/// The daemon dies at this record, where the move writes so many; whether it did.
-async fn cut_at(host: &mut Host, cut: &Cut, kind: Move, number: usize) -> bool {
-    let trial = Trial::begin(host, &format!("{kind:?}_{number}").to_lowercase()).await;
+/// These die at this record, where the move writes so many; whether they did.
+async fn cut_at(host: &mut Host, cut: &Cut, kind: Move, (number, dies): (usize, Dies)) -> bool {
+    let table = format!("{kind:?}_{number}_{dies:?}").to_lowercase();
+    let trial = Trial::begin(host, &table).await;
     let lost = trial.reader_pid(host);
     let before = cut.records().len();
-    cut.at(number);
+    cut.kill_at(host, number, &dies.victims(&trial));
     begin(host, &trial, kind).await;
-    let is_cut = is_cut(host, &trial, kind, lost).await;
+    let is_cut = is_cut(host, cut, &trial, kind, lost).await;
     cut.off();
     let written = cut.records().len() - before;
-    if is_cut {
-        assert_eq!(written, number, "it died at another record");
-        eprintln!("  at {}", cut.records().pop().unwrap_or_default());
-        host.start().await;
-    } else {
+    if !is_cut {
         assert!(
             written < number,
             "{written} records, and no cut at {number}"
         );
         eprintln!("  not reached: this run wrote {written} records");
+    } else if matches!(dies, Dies::Daemon | Dies::DaemonAndWriter) {
+        assert_eq!(written, number, "it died at another record");
+        eprintln!("  at {}", cut.records().pop().unwrap_or_default());
+        host.daemon_ended(LONG).await;
+        host.start().await;
     }
     host.until_healthy(LONG).await;
     trial.end(host).await;
@@ -212,14 +244,14 @@ async fn begin(host: &Host, trial: &Trial, kind: Move) {
     }
 }
 
-/// Waits until the daemon has died or the move is done; whether it died. A switchover that missed its
+/// Waits until the order was carried out or the move is done; whether it was. A switchover that missed its
 /// budget on a busy machine is asked for again. A reader that is lost comes back as another process than
 /// `lost`.
-async fn is_cut(host: &mut Host, trial: &Trial, kind: Move, lost: i32) -> bool {
+async fn is_cut(host: &mut Host, cut: &Cut, trial: &Trial, kind: Move, lost: i32) -> bool {
     let deadline = Instant::now() + LONG;
     let mut whole: Option<Instant> = None;
     while whole.is_none_or(|since| since.elapsed() < QUIET) {
-        if host.daemon_has_ended() {
+        if cut.is_done() {
             return true;
         }
         assert!(Instant::now() < deadline, "neither cut nor whole");
@@ -249,13 +281,17 @@ fn was_undone(report: &PairReport) -> bool {
     is_whole(report) && ended.is_some_and(|ended| !ended.moved)
 }
 
-/// The records to try: each one where that is asked for, else every third from one that is drawn.
-fn chosen(count: usize, kind: Move) -> Vec<usize> {
+/// The records to try and who dies there: each with all where that is asked for, else every third from one that
+/// is drawn, with one after the other.
+fn chosen(count: usize, kind: Move) -> Vec<(usize, Dies)> {
     if all() {
-        return (1..=count).collect();
+        let each = |number| Dies::ALL.map(|dies| (number, dies));
+        return (1..=count).flat_map(each).collect();
     }
-    let first = (seed() + kind as usize) % 3;
-    (1..=count).skip(first).step_by(3).collect()
+    let first = seed() + kind as usize;
+    let victims = Dies::ALL.into_iter().cycle().skip(first % Dies::ALL.len());
+    let numbers = (1..=count).skip(first % 3).step_by(3);
+    numbers.zip(victims).collect()
 }
 
 fn all() -> bool {

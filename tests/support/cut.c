@@ -1,9 +1,11 @@
 /*
- * Loaded into dualmasterd by LD_PRELOAD: kills it at a begin record, after the record and before the
- * effect. While the file named by DUALMASTERD_TEST_CUT holds a number N, the N-th line written to a
- * history.jsonl since the file appeared is the last thing that the daemon does.
+ * Loaded into dualmasterd by LD_PRELOAD: kills at a begin record, after the record and before the effect.
+ * While the file named by DUALMASTERD_TEST_CUT is there, its first line is a number N, and each further line
+ * a victim: `daemon`, or the my.cnf of a server. At the N-th line that is written to a history.jsonl since
+ * the file appeared the file gets the name FILE.done, and the victims die, the daemon last.
  */
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <dlfcn.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,9 +26,38 @@ static int is_history(int fd)
     return strcmp(path + length - (sizeof name - 1), name) == 0;
 }
 
-static long wanted(void)
+/* Whether a process has this among its arguments. */
+static int has_argument(const char *pid, const char *wanted)
 {
-    const char *path = getenv("DUALMASTERD_TEST_CUT");
+    char path[300], line[16384];
+    snprintf(path, sizeof path, "/proc/%s/cmdline", pid);
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return 0;
+    size_t length = fread(line, 1, sizeof line - 1, file), at = 0;
+    fclose(file);
+    line[length] = 0;
+    for (; at < length; at += strlen(line + at) + 1)
+        if (strcmp(line + at, wanted) == 0)
+            return 1;
+    return 0;
+}
+
+static void kill_server(const char *my_cnf)
+{
+    char wanted[4200];
+    snprintf(wanted, sizeof wanted, "--defaults-file=%s", my_cnf);
+    DIR *all = opendir("/proc");
+    struct dirent *entry;
+    while (all && (entry = readdir(all)))
+        if (atoi(entry->d_name) > 1 && has_argument(entry->d_name, wanted))
+            kill(atoi(entry->d_name), SIGKILL);
+    if (all)
+        closedir(all);
+}
+
+static long wanted(const char *path)
+{
     FILE *file = path ? fopen(path, "re") : NULL;
     long number = 0;
     if (file) {
@@ -37,18 +68,39 @@ static long wanted(void)
     return number;
 }
 
+static void cut(const char *path)
+{
+    char done[4200], line[4200];
+    int daemon = 0;
+    snprintf(done, sizeof done, "%s.done", path);
+    FILE *file = fopen(path, "re");
+    rename(path, done);
+    while (file && fgets(line, sizeof line, file)) {
+        line[strcspn(line, "\n")] = 0;
+        if (strcmp(line, "daemon") == 0)
+            daemon = 1;
+        else if (line[0] == '/')
+            kill_server(line);
+    }
+    if (daemon)
+        kill(getpid(), SIGKILL);
+    if (file)
+        fclose(file);
+}
+
 ssize_t write(int fd, const void *bytes, size_t count)
 {
     static ssize_t (*next)(int, const void *, size_t);
     static long seen;
+    const char *path = getenv("DUALMASTERD_TEST_CUT");
     if (!next)
         next = (ssize_t (*)(int, const void *, size_t))dlsym(RTLD_NEXT, "write");
     ssize_t written = next(fd, bytes, count);
     if (is_history(fd)) {
-        long number = wanted();
+        long number = wanted(path);
         seen = number > 0 ? seen + 1 : 0;
         if (number > 0 && seen == number)
-            kill(getpid(), SIGKILL);
+            cut(path);
     }
     return written;
 }

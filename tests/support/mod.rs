@@ -14,6 +14,7 @@
     reason = "an answer of any other kind fails the test, shown"
 )]
 
+pub mod cgroup;
 pub mod check;
 pub mod cut;
 pub mod delay;
@@ -22,23 +23,27 @@ pub mod fault;
 pub mod folder;
 pub mod history;
 pub mod host;
+pub mod image;
 pub mod journald;
 pub mod load;
 pub mod machine;
 pub mod namespace;
 pub mod notify;
 pub mod outside;
+pub mod preload;
 pub mod sampler;
 pub mod settings;
 pub mod severed;
 pub mod sql;
 pub mod words;
 
+pub use cgroup::Group;
 pub use cut::Cut;
 pub use delay::Delay;
 pub use disk::Disk;
 pub use history::History;
 pub use host::Host;
+pub use image::Image;
 pub use load::Load;
 pub use namespace::in_namespace;
 pub use outside::Outside;

@@ -1,0 +1,105 @@
+//! Disks that are full, read-only or slow.
+
+use crate::faults::case::Ends::{Either, Moved};
+use crate::faults::case::Space::{Data, Files, State};
+use crate::faults::case::Step::{Fast, Fill, Free, Kill, Lasts, ReadOnly, Repair, Slow};
+use crate::faults::case::Who::{Reader, Writer};
+use crate::faults::case::{Case, Site, USUAL};
+
+const ON_DISKS: Case = Case {
+    site: Site::Disks,
+    budget: 60,
+    ..USUAL
+};
+/// Much less than the load writes.
+const BYTES: u64 = 64 << 10;
+
+pub(super) const ROWS: &[Case] = &[
+    Case {
+        name: "writer's data disk full",
+        fault: &[Fill(Data(Writer)), Lasts(3000)],
+        named: Some(("DiskFull", Writer)),
+        heal: &[Free(Data(Writer))],
+        ends: Moved,
+        ..ON_DISKS
+    },
+    Case {
+        name: "reader's data disk full",
+        fault: &[Fill(Data(Reader)), Lasts(3000)],
+        named: Some(("DiskFull", Reader)),
+        heal: &[Free(Data(Reader))],
+        ..ON_DISKS
+    },
+    Case {
+        name: "no space for the writer's binary log",
+        fault: &[Fill(Files(Writer, "binlog.")), Lasts(3000)],
+        heal: &[Free(Files(Writer, "binlog."))],
+        ends: Moved,
+        ..ON_DISKS
+    },
+    Case {
+        name: "no space for the reader's binary log",
+        fault: &[Fill(Files(Reader, "binlog.")), Lasts(3000)],
+        heal: &[Free(Files(Reader, "binlog."))],
+        ..ON_DISKS
+    },
+    Case {
+        name: "no space for the reader's relay log",
+        fault: &[Fill(Files(Reader, "relay.")), Lasts(3000)],
+        named: Some(("NotInSync", Reader)),
+        heal: &[Free(Files(Reader, "relay."))],
+        ..ON_DISKS
+    },
+    Case {
+        name: "state disk full",
+        fault: &[Fill(State), Lasts(3000)],
+        heal: &[Free(State)],
+        ..ON_DISKS
+    },
+    Case {
+        name: "state disk full, writer killed",
+        fault: &[Fill(State), Kill(Writer), Lasts(3000)],
+        heal: &[Free(State)],
+        ends: Moved,
+        ..ON_DISKS
+    },
+    Case {
+        name: "state disk full, reader killed",
+        fault: &[Fill(State), Kill(Reader), Lasts(3000)],
+        heal: &[Free(State)],
+        ..ON_DISKS
+    },
+    Case {
+        name: "writer's disk read-only",
+        fault: &[ReadOnly(Writer), Lasts(3000)],
+        heal: &[Repair(Writer)],
+        ends: Moved,
+        ..ON_DISKS
+    },
+    Case {
+        name: "reader's disk read-only",
+        fault: &[ReadOnly(Reader), Lasts(3000)],
+        heal: &[Repair(Reader)],
+        ..ON_DISKS
+    },
+    Case {
+        name: "writer's disk slow",
+        fault: &[Slow(Writer, BYTES), Lasts(5000)],
+        heal: &[Fast],
+        ends: Either,
+        ..ON_DISKS
+    },
+    Case {
+        name: "reader's disk slow",
+        fault: &[Slow(Reader, BYTES), Lasts(5000)],
+        heal: &[Fast],
+        ..ON_DISKS
+    },
+    Case {
+        name: "reader's disk slow, writer killed",
+        fault: &[Slow(Reader, BYTES), Lasts(2000), Kill(Writer), Lasts(2000)],
+        heal: &[Fast],
+        ends: Either,
+        ..ON_DISKS
+    },
+];
