@@ -7,7 +7,7 @@ SERVER ?= mariadb
 # Each step says its name before, and its seconds after it.
 STEP = tests/setup/step.sh
 
-.PHONY: help demo setup lint lab unit test host cut sim mutants bench bench-compare trace soak model fuzz generate deb rpm packages
+.PHONY: help demo setup lint lab unit test host cut faults chaos sim mutants bench bench-compare trace soak model fuzz generate deb rpm packages
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,8 +48,19 @@ host: ## the installed daemon under a real systemd: units, fencing, restarts, a 
 	@if [ $(SERVER) = mysql ]; then $(STEP) "MySQL" tests/setup/mysql.sh; fi
 	@SERVER=$(SERVER) RUNS=$(RUNS) $(STEP) --last "host" cargo test --test host -- --test-threads 1 --nocapture $(HOST)
 
-cut: setup ## the daemon killed at every begin record of a set-up, a switchover, a failover, a reader's loss
+cut: setup ## daemon and servers killed at every begin record of a set-up, a switchover, a failover, a reader's loss
 	@CUTS=all $(STEP) --last "cuts" cargo test --test pair -- --test-threads 1 --nocapture pair::cuts
+
+# The families that faults run on: both, or the one that SERVER names on the command line.
+FAULT_FAMILY = $(if $(filter command line,$(origin SERVER)),$(SERVER))
+faults: setup ## faults on real servers, every row of the table (FAULT="a name" one, SERVER)
+	@FAULT="$(or $(FAULT),all)" $(STEP) --last "faults" \
+		cargo test --test faults -- --test-threads 1 --nocapture --skip chaos $(FAULT_FAMILY)
+
+MINUTES ?= 10
+chaos: setup ## rows of that table drawn under load, the history checked (MINUTES, SEED, SERVER)
+	@CHAOS_MINUTES="$(MINUTES)" CHAOS_SEED="$(SEED)" SERVER="$(SERVER)" $(STEP) --last "chaos" \
+		cargo test --test faults -- --nocapture chaos
 
 sim: ## the core against fake servers on a virtual clock (SEEDS of each family, FROM that one on)
 	@SIM_SEEDS="$(SEEDS)" SIM_FROM="$(FROM)" cargo test --quiet --profile sim --test simulation random:: -- --nocapture

@@ -17,7 +17,6 @@ use crate::support::host::is_whole;
 use crate::support::settings::{PAIR, mysqld};
 use crate::support::{Disk, Group, Host, Image, Setup, preload};
 
-const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
 /// A datadir of MySQL has 170 MB when it is made.
 const DATA_MB: u64 = 512;
 const STATE_MB: u32 = 48;
@@ -125,7 +124,7 @@ impl Ground {
         }
         self.site(&text);
         self.host.environment = vec![
-            ("LD_PRELOAD", FAKETIME.into()),
+            ("LD_PRELOAD", faketime().into()),
             ("FAKETIME_TIMESTAMP_FILE", self.clock("daemon").into()),
             ("FAKETIME_NO_CACHE", "1".into()),
             ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
@@ -217,6 +216,14 @@ impl Ground {
         self.crowd.clear();
         self.large = None;
     }
+}
+
+/// The library of the package faketime for programs with threads.
+fn faketime() -> PathBuf {
+    let folders = std::fs::read_dir("/usr/lib").expect("read /usr/lib");
+    let library = |folder: std::fs::DirEntry| folder.path().join("faketime/libfaketimeMT.so.1");
+    let mut found = folders.flatten().map(library).filter(|path| path.exists());
+    found.next().expect("the package faketime")
 }
 
 impl Drop for Ground {

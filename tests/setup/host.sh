@@ -9,7 +9,8 @@ need_root 'the tests make network namespaces and nft tables, and run servers as 
 command -v cc >/dev/null || apt_install gcc libc6-dev
 
 had_named=$(missing_packages bind9)
-apt_install nftables iproute2 procps python3-minimal openssl bind9 bind9-dnsutils mandoc systemd
+apt_install nftables iproute2 procps python3-minimal openssl bind9 bind9-dnsutils mandoc systemd \
+    e2fsprogs mount faketime
 
 # The package enables named for the next boot; a machine that had it before keeps its own setting.
 if [ -n "$had_named" ] && command -v systemctl >/dev/null; then
