@@ -8,6 +8,7 @@ use crate::model::finding::Kind;
 use crate::model::gtid::GtidSet;
 use crate::model::link::{LinkStatus, Receiver};
 use crate::model::member::Side;
+use crate::model::probe::refuses_login;
 use crate::model::server::ServerFact;
 
 use super::hooks;
@@ -17,6 +18,8 @@ use super::turn::Turn;
 
 /// A receiver that runs this long after its start has recovered.
 const STAYS: Duration = Duration::from_secs(2);
+/// A receiver that its peer lets in again has come by then.
+const LOGS_IN: Duration = Duration::from_secs(10);
 
 /// Keeps both links while `writer` serves.
 pub(super) fn steps(turn: &mut Turn<'_>, writer: Side) {
@@ -76,10 +79,25 @@ fn keep(turn: &mut Turn<'_>, side: Side, look: &ServerFact, gated: bool) {
         return;
     }
     errors(turn, side, link, gated);
+    if has_another_login(turn, side, look, link) {
+        repoint(turn, side, look, link);
+        return;
+    }
     receiver(turn, side, look, link, gated);
     if !gated {
         applier(turn, side, look, link);
     }
+}
+
+/// The peer has the account as it should be and still does not let the receiver in: it comes with another
+/// password. Once after each time that the account was made.
+fn has_another_login(turn: &Turn<'_>, side: Side, look: &ServerFact, link: &LinkStatus) -> bool {
+    let error = link.receiver_error.as_ref();
+    let made = turn.done_at(side.peer(), ActionKind::Bootstrap);
+    link.receiver != Receiver::Running
+        && error.is_some_and(|error| refuses_login(error.errno))
+        && made > turn.done_at(side, ActionKind::Point)
+        && look.asked >= made + LOGS_IN
 }
 
 /// This member's link must not run at all.
