@@ -63,7 +63,7 @@ pub(super) enum Ends {
     Back,
     /// Either.
     Either,
-    /// The writer, and alone: the reader has to be seeded anew.
+    /// Either, and alone: the reader has to be seeded anew.
     Alone,
 }
 
@@ -109,6 +109,8 @@ pub(super) enum Step {
     KillDaemon,
     /// The daemon is started, and waited for until it is ready.
     StartDaemon,
+    /// The daemon is started, and ends because it cannot keep the pair.
+    StartInVain,
     /// So many milliseconds.
     Lasts(u64),
     /// Until the pair is whole.
@@ -143,6 +145,8 @@ pub(super) enum Step {
     DeleteNftTable,
     /// Every nft table is deleted.
     FlushRuleset,
+    /// The link's files of a server that does not run are lost.
+    LoseRelayLogs(Who),
     /// These lines are appended to a server's `my.cnf`.
     EditConfig(Who, &'static str),
     /// A server's `my.cnf` is deleted.

@@ -110,10 +110,16 @@ impl Ground {
         };
         let mut text = String::new();
         for member in ["a", "b"] {
-            let wrapper = folder.join(format!("server_{member}"));
-            let clock = self.clock(member);
-            let script =
-                format!("#!/bin/sh\nFAKETIME_TIMESTAMP_FILE={clock:?} exec {program:?} \"$@\"\n");
+            // A server is known again by the name of its program.
+            let name = program.file_name().expect("a program");
+            let wrapper = folder.join(format!("program_{member}")).join(name);
+            std::fs::create_dir(wrapper.parent().expect("a folder")).expect("make a folder");
+            let (library, clock) = (faketime(), self.clock(member));
+            let script = format!(
+                "#!/bin/sh\nexport LD_PRELOAD={library:?} FAKETIME_TIMESTAMP_FILE={clock:?}\n\
+                 export FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1\n\
+                 exec {program:?} \"$@\"\n"
+            );
             std::fs::write(&wrapper, script).expect("write a program");
             let run = Command::new("chmod").arg("755").arg(&wrapper).status();
             assert!(run.expect("run chmod").success());
@@ -124,10 +130,8 @@ impl Ground {
         }
         self.site(&text);
         self.host.environment = vec![
-            ("LD_PRELOAD", faketime().into()),
-            ("FAKETIME_TIMESTAMP_FILE", self.clock("daemon").into()),
-            ("FAKETIME_NO_CACHE", "1".into()),
-            ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
+            ("LD_PRELOAD", preload::build("clock", &folder).into()),
+            ("DUALMASTERD_TEST_CLOCK", self.clock("daemon").into()),
         ];
     }
 

@@ -30,6 +30,11 @@ pub(super) async fn take(ground: &mut Ground, step: Step) {
         Step::RestartByHand(who) => processes::restart_by_hand(ground, who).await,
         Step::KillDaemon => ground.host.kill_daemon().await,
         Step::StartDaemon => ground.host.start().await,
+        Step::StartInVain => {
+            ground.host.launch();
+            let ended = ground.host.daemon_ended(LONG).await;
+            assert!(!ended.success(), "{ended}");
+        }
         Step::Lasts(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
         Step::UntilWhole => ground.until_whole(LONG).await,
         Step::UntilRestarted(who) => processes::until_restarted(ground, who).await,
@@ -45,8 +50,9 @@ pub(super) async fn take(ground: &mut Ground, step: Step) {
         Step::Storm(rate) => sessions::storm(ground, rate),
         Step::Large(megabytes) => sessions::large(ground, megabytes).await,
         Step::CommitLarge => sessions::commit_large(ground),
-        Step::DeleteNftTable => people::nft(&["delete", "table", "ip"], true),
-        Step::FlushRuleset => people::nft(&["flush", "ruleset"], false),
+        Step::DeleteNftTable => people::delete_nft_table(),
+        Step::FlushRuleset => people::nft("flush ruleset"),
+        Step::LoseRelayLogs(who) => people::lose_relay_logs(ground, who).await,
         Step::EditConfig(who, lines) => people::edit_config(ground, who, lines).await,
         Step::DeleteConfig(who) => people::delete_config(ground, who).await,
         Step::State(change) => people::state(ground, change),

@@ -15,6 +15,7 @@ pub(super) fn all() -> Vec<Case> {
         processes::ROWS,
         sessions::ROWS,
         work::ROWS,
+        work::SPENT,
         people::ROWS,
         people::SPENT,
         disks::ROWS,

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::LONG;
 use crate::faults::case::{File, Who, Words};
 use crate::faults::ground::Ground;
+use crate::support::settings::PAIR;
 use crate::support::sql;
 use dualmasterd::model::server::Family;
 
@@ -64,24 +65,37 @@ async fn once<'a>(
     Ok(())
 }
 
-/// Runs `nft`, on each table of the daemon's where it takes one.
-pub(super) fn nft(words: &[&str], each: bool) {
+/// Deletes the daemon's table.
+pub(super) fn delete_nft_table() {
     let listed = Command::new("nft").args(["list", "tables"]).output();
     let listed = listed.expect("run nft").stdout;
     let listed = String::from_utf8_lossy(&listed).into_owned();
-    let named = listed
-        .lines()
-        .filter_map(|line| line.strip_prefix("table "));
-    let tables: Vec<Vec<&str>> = match each {
-        true => named.map(|name| name.split(' ').collect()).collect(),
-        false => vec![Vec::new()],
+    let named = listed.lines().find_map(|line| line.strip_prefix("table "));
+    let table = named.unwrap_or_else(|| panic!("no table in {listed:?}"));
+    nft(&format!("delete table {table}"));
+}
+
+/// Runs `nft`.
+pub(super) fn nft(words: &str) {
+    let ran = Command::new("nft").args(words.split(' ')).status();
+    assert!(ran.expect("run nft").success(), "nft {words}");
+}
+
+/// Deletes a link's files, but for their list.
+pub(super) async fn lose_relay_logs(ground: &Ground, who: Who) {
+    let data = ground.host.path().join(format!("state/{PAIR}"));
+    let data = data.join(ground.member(who).await).join("data");
+    let files = std::fs::read_dir(data).expect("the datadir").flatten();
+    let is_relay = |name: &str| {
+        name.strip_prefix("relay.")
+            .is_some_and(|end| end != "index")
     };
-    assert!(!tables.is_empty(), "no table in {listed:?}");
-    for table in tables {
-        let words = words.iter().filter(|word| !table.contains(word));
-        let ran = Command::new("nft").args(words).args(&table).status();
-        assert!(ran.expect("run nft").success(), "nft {table:?}");
+    let mut lost = 0;
+    for file in files.filter(|file| is_relay(&file.file_name().to_string_lossy())) {
+        std::fs::remove_file(file.path()).expect("delete a relay log");
+        lost += 1;
     }
+    assert!(lost > 0, "there was none");
 }
 
 /// Appends lines to a server's file.
@@ -95,7 +109,10 @@ pub(super) async fn edit_config(ground: &Ground, who: Who, lines: &str) {
 /// Deletes a server's file.
 pub(super) async fn delete_config(ground: &Ground, who: Who) {
     let path = ground.host.my_cnf(&ground.member(who).await);
-    std::fs::remove_file(path).expect("delete my.cnf");
+    // It is written again at the next start.
+    if let Err(why) = std::fs::remove_file(&path) {
+        assert!(!path.exists(), "{}: {why}", path.display());
+    }
 }
 
 /// Changes the daemon's state file.

@@ -1,10 +1,12 @@
 //! What root does by hand, on the servers and on the host.
 
+use dualmasterd::model::server::Family::{Mariadb, Mysql};
+
 use crate::faults::case::Ends::{Alone, Either, Moved};
 use crate::faults::case::File::{Delete, Keep, PutBack, Truncate};
 use crate::faults::case::Step::{
     DeleteConfig, DeleteNftTable, EditConfig, FlushRuleset, Freeze, Kill, KillDaemon, Lasts,
-    RestartByHand, Root, StartDaemon, State, UntilNamed, UntilWhole,
+    LoseRelayLogs, RestartByHand, Root, StartDaemon, StartInVain, State, UntilNamed, UntilWhole,
 };
 use crate::faults::case::Who::{Reader, Writer};
 use crate::faults::case::{Case, Site, USUAL, Words};
@@ -103,6 +105,17 @@ pub(super) const ROWS: &[Case] = &[
         ..USUAL
     },
     Case {
+        name: "reader's relay logs lost",
+        fault: &[KillDaemon, Kill(Reader), LoseRelayLogs(Reader), StartDaemon],
+        ..USUAL
+    },
+    Case {
+        name: "writer's relay logs lost",
+        fault: &[KillDaemon, Kill(Writer), LoseRelayLogs(Writer), StartDaemon],
+        ends: Either,
+        ..USUAL
+    },
+    Case {
         name: "reader restarted by hand",
         fault: &[RestartByHand(Reader)],
         ..USUAL
@@ -175,7 +188,8 @@ pub(super) const ROWS: &[Case] = &[
     },
     Case {
         name: "state truncated under the daemon",
-        fault: &[State(Truncate), Lasts(500), KillDaemon, StartDaemon],
+        fault: &[State(Truncate), Lasts(500), KillDaemon, StartInVain],
+        heal: &[State(Delete), StartDaemon],
         ..USUAL
     },
     Case {
@@ -211,11 +225,20 @@ pub(super) const ROWS: &[Case] = &[
 
 pub(super) const SPENT: &[Case] = &[
     Case {
-        name: "root resets the reader's history",
+        name: "root resets the history of MySQL's reader",
+        family: Some(Mysql),
         site: Site::Spent,
         fault: &[Root(Reader, HISTORY.0, HISTORY.1)],
         named: Some(("NotInSync", Reader)),
         ends: Alone,
+        ..USUAL
+    },
+    // The position of one domain contains all before it.
+    Case {
+        name: "root resets the history of MariaDB's reader",
+        family: Some(Mariadb),
+        site: Site::Spent,
+        fault: &[Root(Reader, HISTORY.0, HISTORY.1), Lasts(3000)],
         ..USUAL
     },
     Case {
