@@ -96,11 +96,13 @@ pub(super) const ROWS: &[Case] = &[
     },
     Case {
         name: "root gives the reader's link a wrong password",
+        budget: 60,
         fault: &[Root(Reader, PASSWORD.0, PASSWORD.1), Lasts(1000)],
         ..USUAL
     },
     Case {
         name: "root gives the writer's link a wrong password",
+        budget: 60,
         fault: &[Root(Writer, PASSWORD.0, PASSWORD.1), Lasts(1000)],
         ..USUAL
     },

@@ -151,8 +151,8 @@ pub(super) const ROWS: &[Case] = &[
             Lasts(500),
             Kill(Writer),
         ],
-        named: Some(("PreparedXa", Reader)),
         heal: &[
+            Step::UntilWhole,
             Release,
             Root(WriterNow, &["XA COMMIT 'x'"], &["XA COMMIT 'x'"]),
         ],
