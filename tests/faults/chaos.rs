@@ -15,6 +15,8 @@ use crate::support::{Load, Sampler, in_namespace};
 
 /// The checker reads every row of the load: after so many faults a new table begins.
 const STRETCH: u32 = 8;
+/// What a part of `make test` may last.
+const MOMENT: Duration = Duration::from_secs(60);
 const WHOLE: Duration = Duration::from_secs(60);
 
 /// Runs for `CHAOS_MINUTES`, one where that is not set. Where `SERVER` is not set the seed chooses it.
@@ -32,7 +34,7 @@ pub(super) fn run() {
 }
 
 async fn chaos(family: Family, seed: u64, lasts: Duration) {
-    let rows = of_chaos(family);
+    let rows = of_chaos(family, lasts > MOMENT);
     let mut rng = Rng::new(seed);
     let mut ground = Ground::make(family, Site::Usual).await;
     let until = Instant::now() + lasts;

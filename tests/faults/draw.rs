@@ -44,10 +44,10 @@ pub(super) fn chosen(family: Family) -> Vec<Case> {
     chosen
 }
 
-/// Rows without a site of their own.
-pub(super) fn of_chaos(family: Family) -> Vec<Case> {
+/// Rows without a site of their own; the long ones only where there is time for them.
+pub(super) fn of_chaos(family: Family, long: bool) -> Vec<Case> {
     let mut rows = of_family(family);
-    rows.retain(|case| case.site == Site::Usual);
+    rows.retain(|case| case.site == Site::Usual && (long || case.budget <= SHORT));
     rows
 }
 

@@ -92,6 +92,7 @@ async fn one(ground: &mut Ground, case: &Case, number: u32) {
         let (kind, who) = case.named.expect("what is named while it lasts");
         until_named(ground, kind, who).await;
         one_writer_per_epoch(&sampler, &history);
+        eprintln!("{}: {kind}, and writes go on", case.name);
         return;
     }
     ground.until_whole(budget(case)).await;

@@ -45,7 +45,7 @@ static int has_argument(const char *pid, const char *wanted)
 
 static void kill_server(const char *my_cnf)
 {
-    char wanted[4200];
+    char wanted[4400];
     snprintf(wanted, sizeof wanted, "--defaults-file=%s", my_cnf);
     DIR *all = opendir("/proc");
     struct dirent *entry;
