@@ -76,12 +76,12 @@ impl Image {
     ///
     /// # Panics
     /// Where somebody does not, or it cannot be repaired.
-    pub fn repair(&self) {
+    pub async fn repair(&self) {
         let mut tries = 0;
         while let Err(why) = umount2(&self.path, MntFlags::empty()) {
             tries += 1;
             assert!(tries < 500, "{} is in use: {why}", self.path.display());
-            std::thread::sleep(std::time::Duration::from_millis(10));
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
         let checked = Command::new("e2fsck")
             .args(["-f", "-y"])

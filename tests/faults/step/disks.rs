@@ -82,7 +82,7 @@ pub(super) async fn repair(ground: &Ground, who: Who) {
         assert!(Instant::now() < deadline, "{member} does not end");
         sleep(Duration::from_millis(5)).await;
     }
-    image(ground, &member).repair();
+    image(ground, &member).repair().await;
 }
 
 /// A server writes slowly.
