@@ -230,8 +230,8 @@ pub(super) const SPENT: &[Case] = &[
         name: "root resets the history of MySQL's reader",
         family: Some(Mysql),
         site: Site::Spent,
-        // Noticed once a mark of the writer's was seen there.
-        fault: &[Lasts(5000), Root(Reader, HISTORY.0, HISTORY.1)],
+        // The first mark that it was seen to have is that of an empty server; the next comes after a minute.
+        fault: &[Lasts(65_000), Root(Reader, HISTORY.0, HISTORY.1)],
         named: Some(("NotInSync", Reader)),
         ends: Alone,
         ..USUAL
