@@ -173,9 +173,11 @@ pub(super) async fn quarantined_after_accepted_loss(host: &mut Host) {
     trial.taken_over(at, LONG).await;
     host.until_restarted(writer, pid, LONG).await;
     let report = host
-        .until("the old writer quarantined", LONG, |report| {
-            quarantine(report, writer).is_some()
-        })
+        .until(
+            "the old writer quarantined, its own saved",
+            LONG,
+            |report| quarantine(report, writer).is_some_and(|told| told.contains("saved to")),
+        )
         .await;
     assert_moved(host, &trial).await;
 
@@ -183,12 +185,14 @@ pub(super) async fn quarantined_after_accepted_loss(host: &mut Host) {
         .await
         .subtract(&executed(host, reader).await);
     assert!(exclusive.count() > KEPT as u64, "{exclusive}");
-    let named = format!(
-        "{} transactions that the writer lacks: {exclusive}",
-        exclusive.count()
-    );
     let told = quarantine(&report, writer).unwrap_or_default();
-    assert!(told.starts_with(&named), "{told:?}, not {named:?}");
+    for named in [
+        format!("it has transactions that the writer lacks: {exclusive}; "),
+        format!("{} transactions ({exclusive})", exclusive.count()),
+        format!("{KEPT} rows of app.kept"),
+    ] {
+        assert!(told.contains(&named), "{told:?} does not tell {named:?}");
+    }
     let of_old = |report: &PairReport| {
         let mut members = report.members.iter();
         let old = members.find(|member| member.name == *writer);
@@ -257,8 +261,10 @@ async fn ids(host: &Host, member: &str, table: &str) -> Vec<u32> {
 fn saved_tail(host: &Host, member: &str, pid: i32) -> Option<PathBuf> {
     let saved = host.path().join(format!("state/{PAIR}/{member}/saved"));
     let folders = std::fs::read_dir(saved).into_iter().flatten().flatten();
-    let wanted = format!("tail-{pid}-");
-    let mut found =
-        folders.filter(|folder| folder.file_name().to_string_lossy().starts_with(&wanted));
+    let of_process = format!("-{pid}-");
+    let mut found = folders.filter(|folder| {
+        let name = folder.file_name().to_string_lossy().into_owned();
+        name.starts_with("tail-") && name.contains(&of_process)
+    });
     found.next().map(|folder| folder.path())
 }
