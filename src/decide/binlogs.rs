@@ -53,7 +53,8 @@ fn follow(turn: &Turn<'_>, side: Side) -> BinlogMarks {
         marks.executed = Some(mark);
     }
     let pause = bounded(turn.policy.binlog_keep / 8, MARKS);
-    let due = |mark: &BinlogMark| turn.now().since(mark.at) >= pause;
+    // What an empty server had shows nothing of it.
+    let due = |mark: &BinlogMark| mark.executed.is_empty() || turn.now().since(mark.at) >= pause;
     if marks.next.is_none() && marks.executed.as_ref().is_none_or(due) {
         marks.next = Some(mark(turn, side, look));
     }

@@ -154,8 +154,17 @@ fn reset_unreadable(turn: &mut Turn<'_>, side: Side, look: &ServerFact) -> bool 
     let Some(why) = turn.unreadable_link(side) else {
         return false;
     };
-    turn.find_at(side, Kind::LinkBroken, why);
-    if !is_promotable(turn, side) && turn.relay_is_saved(side, look) {
+    // An error of the applier's has been named as such.
+    if look.link.as_ref().is_none_or(|link| link.torn().is_none()) {
+        turn.find_at(side, Kind::LinkBroken, why);
+    }
+    let receives = |link: &LinkStatus| link.receiver != Receiver::Stopped;
+    if is_promotable(turn, side) {
+        return true;
+    }
+    if look.link.as_ref().is_some_and(receives) {
+        turn.act(Action::StopReceiver { side });
+    } else if turn.relay_is_saved(side, look) {
         turn.act(Action::ResetLink { side });
     }
     true

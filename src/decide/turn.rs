@@ -157,6 +157,9 @@ impl<'a> Turn<'a> {
 
     /// Why this life of the server cannot read the files of its link.
     pub(super) fn unreadable_link(&self, side: Side) -> Option<&'a str> {
+        if let Some(torn) = self.link(side).and_then(LinkStatus::torn) {
+            return Some(torn);
+        }
         let work = self.work(Some(side));
         let reset = self.done_at(side, ActionKind::ResetLink);
         let since = reset.max(self.memory.lives_since[side]);

@@ -25,6 +25,9 @@ use super::{
 /// planned; one that does not go on is judged to hang before.
 const HEALTHY_FOR: Duration = Duration::from_secs(5);
 
+/// A prepared XA transaction that somebody still takes care of has ended by then.
+const XA_ENDS: Duration = Duration::from_secs(10);
+
 /// As often an action fails in a row before that is a finding.
 const FAILURES: u32 = 3;
 /// One that failed so long ago is no longer tried; the longest wait between two tries is half of it.
@@ -193,6 +196,21 @@ pub(super) fn serving(turn: &mut Turn<'_>) -> bool {
     restart
 }
 
+/// Whoever prepared them may be gone, perhaps with the writer before: their locks stay, and no switchover begins.
+fn name_prepared_xa(turn: &mut Turn<'_>, writer: Side) {
+    let open = turn.server(writer).map_or(0, |look| look.prepared_xa);
+    if open == 0 {
+        turn.memory.xa_since = None;
+        return;
+    }
+    let since = *turn.memory.xa_since.get_or_insert(turn.facts.now);
+    turn.wake(since + XA_ENDS);
+    if turn.now() >= since + XA_ENDS {
+        let detail = format!("{open} for {} s", XA_ENDS.as_secs());
+        turn.find_at(writer, Kind::PreparedXa, detail);
+    }
+}
+
 /// The begin record of a kill that did not come to pass: the writer answers, and how it dies later is another
 /// story.
 fn forget_kill(turn: &mut Turn<'_>, writer: Side) {
@@ -212,6 +230,7 @@ fn serve(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) -> Result<(), Why
         return Ok(());
     }
     serve::steps(turn, writer)?;
+    name_prepared_xa(turn, writer);
     events::steps(turn, writer);
     strays::steps(turn, writer.peer());
     forget::steps(turn, writer, verdict);

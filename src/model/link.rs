@@ -52,6 +52,9 @@ pub struct LinkStatus {
     pub delay_s: u64,
 }
 
+/// What is next in the relay log cannot be read: it is cut short (MySQL), or not whole.
+const TORN: [u32; 2] = [13121, 1594];
+
 /// MariaDB in strict mode: what comes next in the relay log is not newer than the binary log.
 const OUT_OF_ORDER: u32 = 1950;
 
@@ -61,5 +64,12 @@ impl LinkStatus {
     pub fn repeats(&self) -> bool {
         let error = self.applier_error.as_ref();
         !self.applier && error.is_some_and(|error| error.errno == OUT_OF_ORDER)
+    }
+
+    /// Why the applier cannot read what was received: starting it again comes to the same place.
+    pub fn torn(&self) -> Option<&str> {
+        let error = self.applier_error.as_ref();
+        let error = error.filter(|error| !self.applier && TORN.contains(&error.errno))?;
+        Some(&error.text)
     }
 }

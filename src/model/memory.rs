@@ -48,6 +48,9 @@ pub struct Memory {
     /// What a reader has that was made by neither member, and that its writer lacks.
     #[serde(default)]
     pub foreign: Both<GtidSet>,
+    /// Since when the writer has held prepared XA transactions.
+    #[serde(default)]
+    pub xa_since: Option<Timestamp>,
     /// What a standby had executed whose applier a lock of somebody else keeps waiting, and since when.
     #[serde(default)]
     pub held_up: Option<(GtidSet, Timestamp)>,
@@ -193,6 +196,7 @@ impl Memory {
             stood: Both::default(),
             foreign: Both::default(),
             held_up: None,
+            xa_since: None,
             hooks: Vec::new(),
             link_broken: Both::default(),
             binlogs: Both::default(),

@@ -1,21 +1,16 @@
 //! Disks that are full, read-only or slow.
 
-use dualmasterd::model::server::Family::{Mariadb, Mysql};
-
 use crate::faults::case::Ends::{Either, Moved};
 use crate::faults::case::Space::{Data, Files, State};
-use crate::faults::case::Step::{Fast, Fill, Free, Kill, Lasts, ReadOnly, Repair, Root, Slow};
+use crate::faults::case::Step::{Fast, Fill, Free, Kill, Lasts, ReadOnly, Repair, Slow};
 use crate::faults::case::Who::{Reader, Writer};
-use crate::faults::case::{Case, Site, USUAL, Words};
+use crate::faults::case::{Case, Site, USUAL};
 
 const ON_DISKS: Case = Case {
     site: Site::Disks,
     budget: 60,
     ..USUAL
 };
-/// A torn relay log (13121) is not fetched anew by itself: somebody has to say so once the server runs.
-const RESET: Words = &["STOP REPLICA", "RESET REPLICA", "START REPLICA"];
-const STARTS: u64 = 15_000;
 /// Much less than the load writes.
 const BYTES: u64 = 64 << 10;
 
@@ -75,31 +70,14 @@ pub(super) const ROWS: &[Case] = &[
         ..ON_DISKS
     },
     Case {
-        name: "writer's disk read-only, MySQL",
-        family: Some(Mysql),
-        fault: &[ReadOnly(Writer), Lasts(3000)],
-        heal: &[Repair(Writer), Lasts(STARTS), Root(Writer, &[], RESET)],
-        ends: Moved,
-        ..ON_DISKS
-    },
-    Case {
-        name: "writer's disk read-only, MariaDB",
-        family: Some(Mariadb),
+        name: "writer's disk read-only",
         fault: &[ReadOnly(Writer), Lasts(3000)],
         heal: &[Repair(Writer)],
         ends: Moved,
         ..ON_DISKS
     },
     Case {
-        name: "reader's disk read-only, MySQL",
-        family: Some(Mysql),
-        fault: &[ReadOnly(Reader), Lasts(3000)],
-        heal: &[Repair(Reader), Lasts(STARTS), Root(Reader, &[], RESET)],
-        ..ON_DISKS
-    },
-    Case {
-        name: "reader's disk read-only, MariaDB",
-        family: Some(Mariadb),
+        name: "reader's disk read-only",
         fault: &[ReadOnly(Reader), Lasts(3000)],
         heal: &[Repair(Reader)],
         ..ON_DISKS

@@ -42,6 +42,21 @@ const PASSWORD: (Words, Words) = (
         "START REPLICA",
     ],
 );
+/// A receiver that starts while the variable is off acknowledges nothing, whatever the variable is later.
+const PLAIN: (Words, Words) = (
+    &[
+        "SET GLOBAL rpl_semi_sync_slave_enabled=0",
+        "STOP SLAVE IO_THREAD",
+        "START SLAVE IO_THREAD",
+        "SET GLOBAL rpl_semi_sync_slave_enabled=1",
+    ],
+    &[
+        "SET GLOBAL rpl_semi_sync_replica_enabled=0",
+        "STOP REPLICA IO_THREAD",
+        "START REPLICA IO_THREAD",
+        "SET GLOBAL rpl_semi_sync_replica_enabled=1",
+    ],
+);
 const HISTORY: (Words, Words) = (&["RESET MASTER"], &["RESET BINARY LOGS AND GTIDS"]);
 /// What would open a server, and start its links.
 const LINES: &str = "read_only=0\nskip_slave_start=0\nsort_buffer_size=300000\n";
@@ -72,6 +87,16 @@ pub(super) const ROWS: &[Case] = &[
         name: "root stops the reader's link, writer killed",
         fault: &[Root(Reader, STOP.0, STOP.1), Kill(Writer)],
         ends: Either,
+        ..USUAL
+    },
+    Case {
+        name: "root restarts the reader's receiver as no semi-sync replica",
+        fault: &[Root(Reader, PLAIN.0, PLAIN.1), Lasts(1000)],
+        ..USUAL
+    },
+    Case {
+        name: "root restarts the writer's receiver as no semi-sync replica",
+        fault: &[Root(Writer, PLAIN.0, PLAIN.1), Lasts(1000)],
         ..USUAL
     },
     Case {
@@ -230,8 +255,7 @@ pub(super) const SPENT: &[Case] = &[
         name: "root resets the history of MySQL's reader",
         family: Some(Mysql),
         site: Site::Spent,
-        // The first mark that it was seen to have is that of an empty server; the next comes after a minute.
-        fault: &[Lasts(65_000), Root(Reader, HISTORY.0, HISTORY.1)],
+        fault: &[Root(Reader, HISTORY.0, HISTORY.1)],
         named: Some(("NotInSync", Reader)),
         ends: Alone,
         ..USUAL
