@@ -187,7 +187,15 @@ fn errors(turn: &mut Turn<'_>, side: Side, link: &LinkStatus, gated: bool) {
             } else {
                 Kind::LinkBroken
             };
-            let detail = format!("{thread}: {} {}", error.errno, error.text);
+            let mut detail = format!("{thread}: {} {}", error.errno, error.text);
+            let restarts = turn.memory.restarts[side];
+            let tried = match thread {
+                "receiver" => restarts.receiver,
+                _ => restarts.applier,
+            };
+            if tried > 0 {
+                detail = format!("{detail}; starts in vain: {tried}");
+            }
             if kind == Kind::LinkBroken {
                 broken = Some(detail.clone());
             }

@@ -156,6 +156,7 @@ pub(super) fn serving(turn: &mut Turn<'_>) -> bool {
     turn.hurry |= death::is_waiting(turn, writer);
     turn.wake(death::next_judgement(turn, writer));
     name_verdict(turn, writer, &verdict);
+    name_refused_logins(turn, writer, &verdict);
     name_reader_exit(turn, writer.peer());
     let mut restart = false;
     if verdict == Verdict::Dead {
@@ -297,6 +298,23 @@ fn name_verdict(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) {
         }
     };
     turn.find_at(writer, kind, detail);
+}
+
+/// Nobody new is let in for too long, while open sessions are served: no loss, as the server serves who is there.
+fn name_refused_logins(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) {
+    let login = &turn.member(writer).probes.login;
+    let refused = login.error.as_ref().filter(|error| !error.shows_life());
+    let (Some(error), Some(last)) = (refused, login.last_ok) else {
+        return;
+    };
+    let since = last.max(turn.memory.lives_since[writer]);
+    if *verdict == Verdict::Fine && turn.now().since(since) >= turn.policy.hang.refusal {
+        let detail = format!(
+            "open sessions are served, new ones are not let in: {}",
+            error.text
+        );
+        turn.find_at(writer, Kind::LoginRefused, detail);
+    }
 }
 
 fn name_reader_exit(turn: &mut Turn<'_>, reader: Side) {
