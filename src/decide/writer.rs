@@ -205,8 +205,9 @@ fn name_prepared_xa(turn: &mut Turn<'_>, writer: Side) {
         return;
     }
     let since = *turn.memory.xa_since.get_or_insert(turn.facts.now);
-    turn.wake(since + XA_ENDS);
-    if turn.now() >= since + XA_ENDS {
+    if turn.now() < since + XA_ENDS {
+        turn.wake(since + XA_ENDS);
+    } else {
         let detail = format!("{open} for {} s", XA_ENDS.as_secs());
         turn.find_at(writer, Kind::PreparedXa, detail);
     }
