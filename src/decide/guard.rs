@@ -130,7 +130,8 @@ fn lives(turn: &Turn<'_>, standby: Side) -> Guard {
 fn in_sync(turn: &Turn<'_>, standby: Side) -> Guard {
     let writer = standby.peer();
     let by_order = loss::may_acknowledge_by_order(turn, writer);
-    let ok = (is_in_sync(turn, standby) && !by_order) || loss::files_are_complete(turn, writer);
+    let ok =
+        (is_in_sync(turn, standby) && !by_order) || loss::files::files_are_complete(turn, writer);
     let named = turn
         .register()
         .and_then(|register| register.in_sync.as_ref());

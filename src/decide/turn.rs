@@ -1,12 +1,15 @@
 //! One decision while it is being made: what it reads, and what it has come to so far.
 
+mod plan;
+mod relay;
+
 use std::time::Duration;
 
-use crate::model::action::{Action, ActionError, ActionKind, OpId, Step};
+use crate::model::action::{ActionKind, OpId, Step};
 use crate::model::facts::{Facts, MemberFacts, Work};
 use crate::model::finding::{Finding, Kind};
 use crate::model::gtid::{GtidSet, Uuid};
-use crate::model::link::{LinkStatus, Receiver};
+use crate::model::link::LinkStatus;
 use crate::model::member::Side;
 use crate::model::memory::{Memory, RoleChange};
 use crate::model::policy::{Durability, Policy};
@@ -15,9 +18,6 @@ use crate::model::register::Register;
 use crate::model::request::Reply;
 use crate::model::server::{Family, ServerFact};
 use crate::model::time::Timestamp;
-
-/// The same action is not repeated sooner than this after it succeeded.
-const AGAIN: Duration = Duration::from_millis(200);
 
 /// The decision in the making. Each part of the core reads it and adds its share.
 pub(super) struct Turn<'a> {
@@ -133,48 +133,6 @@ impl<'a> Turn<'a> {
         self.policy.family == Family::Mariadb
     }
 
-    /// Both threads are stopped and something is unapplied: the next start of either throws MariaDB's
-    /// relay log away.
-    pub(super) fn loses_relay_log(&self, look: &ServerFact) -> bool {
-        self.is_mariadb()
-            && look.link.as_ref().is_some_and(|link| {
-                let both_stopped = link.receiver == Receiver::Stopped && !link.applier;
-                both_stopped && !look.executed.contains(&link.received)
-            })
-    }
-
-    /// What this member has received and not executed has to come again: a start would throw it away, or
-    /// the applier stands before what the member has executed already, as its peer has.
-    pub(super) fn fetches_anew(&self, side: Side, look: &ServerFact) -> bool {
-        let repeats = look.link.as_ref().is_some_and(LinkStatus::repeats);
-        self.loses_relay_log(look)
-            || self.unreadable_link(side).is_some()
-            || repeats
-                && self
-                    .server(side.peer())
-                    .is_some_and(|peer| peer.executed.contains(&look.executed))
-    }
-
-    /// Why this life of the server cannot read the files of its link.
-    pub(super) fn unreadable_link(&self, side: Side) -> Option<&'a str> {
-        if let Some(torn) = self.link(side).and_then(LinkStatus::torn) {
-            return Some(torn);
-        }
-        let work = self.work(Some(side));
-        let reset = self.done_at(side, ActionKind::ResetLink);
-        let since = reset.max(self.memory.lives_since[side]);
-        let reading = [
-            ActionKind::StartReceiver,
-            ActionKind::StartApplier,
-            ActionKind::Point,
-        ];
-        let mut tried = reading.iter().filter_map(|kind| work.ended.get(kind));
-        tried.find_map(|ended| match &ended.result {
-            Err(ActionError::Unreadable(why)) if ended.begun >= since => Some(why.as_str()),
-            Ok(_) | Err(_) => None,
-        })
-    }
-
     pub(super) fn is_lossless(&self) -> bool {
         self.policy.durability == Durability::Lossless
     }
@@ -197,46 +155,6 @@ impl<'a> Turn<'a> {
             .as_ref()
             .and_then(|stored| stored.register.as_ref());
         stored.is_some() && stored == self.register()
-    }
-
-    /// Its relay logs were copied aside in its present life, with all that is unapplied in them now.
-    pub(super) fn has_saved_relay(&self, side: Side, look: &ServerFact) -> bool {
-        let life_began = self.memory.lives_since[side].min(look.asked);
-        let work = self.work(Some(side));
-        let done = work.done_since(ActionKind::SaveRelay, life_began);
-        let unapplied = Self::unapplied(look);
-        done.is_some_and(|done| {
-            matches!(&done.action, Action::SaveRelay { received, .. } if received.contains(&unapplied))
-        })
-    }
-
-    /// The same; planned where they were not.
-    pub(super) fn relay_is_saved(&mut self, side: Side, look: &ServerFact) -> bool {
-        let saved = self.has_saved_relay(side, look);
-        if !saved {
-            self.save_relay(side, look);
-        }
-        saved
-    }
-
-    /// Plans that its relay logs are copied aside.
-    pub(super) fn save_relay(&mut self, side: Side, look: &ServerFact) {
-        let received = Self::unapplied(look);
-        self.act(Action::SaveRelay { side, received });
-    }
-
-    /// What a member has received and not executed.
-    pub(super) fn unapplied(look: &ServerFact) -> GtidSet {
-        let link = look.link.as_ref();
-        link.map_or_else(GtidSet::new, |link| link.received.subtract(&look.executed))
-    }
-
-    /// It is on disk that this member may lack what was acknowledged: nobody would promote it unproven.
-    pub(super) fn may_lack(&self, side: Side) -> bool {
-        let register = self.register();
-        self.register_is_stored()
-            && register
-                .is_some_and(|register| register.writer == side || register.in_sync.is_none())
     }
 
     // Whose transactions.
@@ -263,119 +181,6 @@ impl<'a> Turn<'a> {
     }
 
     // What follows.
-
-    /// Plans an action unless one of its kind is under way, has just failed, or has ended with nobody
-    /// having looked since. Returns whether it was planned.
-    pub(super) fn act(&mut self, action: Action) -> bool {
-        let (side, kind) = (action.side(), action.kind());
-        let work = self.work(side);
-        if let Some(at) = work.next_try(kind).filter(|at| *at > self.now()) {
-            self.wake(at);
-            return false;
-        }
-        let planned = self
-            .plan
-            .iter()
-            .any(|step| step.action.kind() == kind && step.action.side() == side);
-        if planned || work.runs(kind) || !self.looked_since_done(&action) {
-            return false;
-        }
-        if let Some(at) = self.again_at(&action).filter(|at| *at > self.now()) {
-            self.wake(at);
-            return false;
-        }
-        self.plan.push(Step {
-            op: self.op,
-            epoch: self.epoch(),
-            action,
-        });
-        true
-    }
-
-    /// The very same action succeeded, and what is seen asks for it again: somebody undid it, or it had
-    /// no effect. Not at once, so that the two do not fight in a tight loop.
-    fn again_at(&self, action: &Action) -> Option<Timestamp> {
-        let repeats = matches!(
-            action.kind(),
-            ActionKind::Route
-                | ActionKind::CloseSessions
-                | ActionKind::DestroyClients
-                | ActionKind::Hook
-                | ActionKind::Gate
-                | ActionKind::Kill
-        );
-        let done = self
-            .work(action.side())
-            .done_since(action.kind(), Timestamp::BOOT)?;
-        let same = !repeats && done.action == *action;
-        same.then(|| done.at + AGAIN)
-    }
-
-    /// The last action of this kind ended before what its effect is seen by was looked at.
-    fn looked_since_done(&self, action: &Action) -> bool {
-        let (side, kind) = (action.side(), action.kind());
-        let Some(done) = self.work(side).done_since(kind, Timestamp::BOOT) else {
-            return true;
-        };
-        let Some(side) = side else {
-            return self
-                .facts
-                .endpoint
-                .as_ref()
-                .is_some_and(|endpoint| endpoint.at >= done.at);
-        };
-        let member = self.member(side);
-        match kind {
-            ActionKind::WriteFiles | ActionKind::Initialise => member
-                .instance
-                .as_ref()
-                .is_some_and(|instance| instance.at >= done.at),
-            ActionKind::Start
-            | ActionKind::Kill
-            | ActionKind::Cut
-            | ActionKind::Forget
-            | ActionKind::Walk
-            | ActionKind::Classify
-            | ActionKind::SaveRelay
-            | ActionKind::SaveOwn => member
-                .process
-                .as_ref()
-                .is_some_and(|process| process.at >= done.at),
-            ActionKind::Bootstrap => {
-                member
-                    .server
-                    .as_ref()
-                    .is_some_and(|server| server.asked >= done.at)
-                    || member
-                        .server_error
-                        .as_ref()
-                        .is_some_and(|error| error.at >= done.at)
-            }
-            ActionKind::DestroyClients
-            | ActionKind::CloseSessions
-            | ActionKind::Route
-            | ActionKind::Hook
-            | ActionKind::Gate => true,
-            ActionKind::CreateApp
-            | ActionKind::Close
-            | ActionKind::Open
-            | ActionKind::ArmSource
-            | ActionKind::DisarmSource
-            | ActionKind::SetAckTimeout
-            | ActionKind::Point
-            | ActionKind::ResetLink
-            | ActionKind::StartReceiver
-            | ActionKind::StopReceiver
-            | ActionKind::StartApplier
-            | ActionKind::StopApplier
-            | ActionKind::SetEvents
-            | ActionKind::HandOverEvents
-            | ActionKind::PurgeBinlogs => member
-                .server
-                .as_ref()
-                .is_some_and(|server| server.asked >= done.at),
-        }
-    }
 
     pub(super) fn find(&mut self, finding: Finding) {
         if !self.findings.contains(&finding) {

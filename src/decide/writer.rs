@@ -106,7 +106,7 @@ fn holding(turn: &mut Turn<'_>, why: &Why, since: Timestamp) {
     let mut detail = why.to_string();
     if let Some(writer) = turn.memory.writer().filter(|writer| turn.is_dead(*writer)) {
         let standby = writer.peer();
-        loss::ask_files(turn, writer);
+        loss::files::ask_files(turn, writer);
         let saved = turn
             .work(Some(standby))
             .done_since(ActionKind::SaveRelay, since);

@@ -1,0 +1,156 @@
+//! The file rule: a dead writer's own files tell whether its standby lacks anything.
+
+use crate::decide::turn::Turn;
+use crate::model::action::{Action, ActionError, ActionKind, Brought};
+use crate::model::finding::Kind;
+use crate::model::gtid::GtidSet;
+use crate::model::incarnation::Incarnation;
+use crate::model::link::Receiver;
+use crate::model::member::Side;
+use crate::model::process::ProcessState;
+use crate::model::server::ServerFact;
+
+/// As often a walk through the dead writer's files is tried.
+const WALKS: u32 = 4;
+
+/// What a dead writer's files say of its standby.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Files {
+    /// They are being compared, or cannot be yet.
+    Unknown,
+    /// Nobody knows which life wrote them last.
+    NoLife,
+    /// The standby has all of it.
+    Complete,
+    /// The standby lacks these.
+    Lacking(GtidSet),
+    /// They cannot be compared.
+    Failed(String),
+}
+
+/// Compares the dead writer's files with what its living standby has; the walk is planned where it is
+/// still to be made.
+pub(super) fn compare(turn: &mut Turn<'_>, writer: Side, look: &ServerFact) -> Files {
+    let Some(process) = turn.process(writer) else {
+        return Files::Unknown;
+    };
+    let Some(life) = process.incarnation.clone() else {
+        return Files::NoLife;
+    };
+    if process.state != ProcessState::Gone {
+        // It may still be writing out what it has.
+        return Files::Unknown;
+    }
+    if receives(look) {
+        // It may still be reading what the dead server sent.
+        turn.hurry = true;
+        return Files::Unknown;
+    }
+    if starts_applying(turn, writer.peer(), look) {
+        return Files::Unknown;
+    }
+    let known = applicable(turn, look);
+    match walked(turn, writer, &life, &known) {
+        Some(Ok(lacking)) if lacking.is_empty() => Files::Complete,
+        Some(Ok(lacking)) => Files::Lacking(lacking),
+        Some(Err(why)) => Files::Failed(why),
+        None => {
+            turn.hurry = true;
+            turn.find_at(
+                writer,
+                Kind::NotInSync,
+                "its files are compared with what the standby has",
+            );
+            turn.act(Action::Walk {
+                side: writer,
+                life,
+                known,
+            });
+            Files::Unknown
+        }
+    }
+}
+
+/// While the pair holds, an operator who may order a failover is told what the dead writer's files say.
+pub(in crate::decide) fn ask_files(turn: &mut Turn<'_>, writer: Side) {
+    if let Some(look) = turn.server(writer.peer()) {
+        compare(turn, writer, look);
+    }
+}
+
+/// The dead writer's files were compared, and hold nothing that the standby lacks.
+pub(in crate::decide) fn files_are_complete(turn: &Turn<'_>, writer: Side) -> bool {
+    let (Some(process), Some(look)) = (turn.process(writer), turn.server(writer.peer())) else {
+        return false;
+    };
+    let Some(life) = &process.incarnation else {
+        return false;
+    };
+    let known = applicable(turn, look);
+    let lacking = walked(turn, writer, life, &known);
+    process.state == ProcessState::Gone
+        && !receives(look)
+        && matches!(lacking, Some(Ok(lacking)) if lacking.is_empty())
+}
+
+/// What a MariaDB standby has only received counts once its applier runs; it can still be started while the
+/// receiver's thread is there.
+fn starts_applying(turn: &mut Turn<'_>, standby: Side, look: &ServerFact) -> bool {
+    let Some(link) = &look.link else { return false };
+    let can_start = turn.is_mariadb()
+        && !link.applier
+        && link.applier_error.is_none()
+        && link.receiver != Receiver::Stopped
+        && !look.executed.contains(&link.received);
+    let ended = turn
+        .work(Some(standby))
+        .ended
+        .get(&ActionKind::StartApplier);
+    let in_vain = ended.is_some_and(|ended| ended.result.is_err());
+    if can_start && !in_vain {
+        turn.hurry = true;
+        turn.act(Action::StartApplier { side: standby });
+    }
+    can_start && !in_vain
+}
+
+fn receives(look: &ServerFact) -> bool {
+    let link = look.link.as_ref();
+    link.is_some_and(|link| link.receiver == Receiver::Running)
+}
+
+/// What the standby has, counting what it only received where that can still be applied.
+fn applicable(turn: &Turn<'_>, look: &ServerFact) -> GtidSet {
+    match &look.link {
+        Some(link) if link.applier || !turn.is_mariadb() => look.executed.union(&link.received),
+        _ => look.executed.clone(),
+    }
+}
+
+/// The result of a walk through the files of this life that asked for no more than is known now.
+fn walked(
+    turn: &Turn<'_>,
+    writer: Side,
+    life: &Incarnation,
+    known: &GtidSet,
+) -> Option<Result<GtidSet, String>> {
+    let outcome = turn.work(Some(writer)).ended.get(&ActionKind::Walk)?;
+    let Action::Walk {
+        life: walked,
+        known: asked,
+        ..
+    } = &outcome.action
+    else {
+        return None;
+    };
+    if walked != life || !known.contains(asked) {
+        return None;
+    }
+    match &outcome.result {
+        Ok(Brought::Lacking(lacking)) => Some(Ok(lacking.subtract(known))),
+        Ok(_) => None,
+        Err(error @ ActionError::Refused(_)) => Some(Err(error.to_string())),
+        Err(error) if outcome.failures >= WALKS => Some(Err(error.to_string())),
+        Err(_) => None,
+    }
+}
