@@ -8,6 +8,7 @@ use std::time::Duration;
 use dualmasterd::model::server::Family;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep};
 
 use self::exported::Exported;
 use crate::support::{Host, Setup, fault, in_namespace};
@@ -82,7 +83,12 @@ fn what_is_exported_follows_the_pair() {
             ("dualmasterd_probe_duration_seconds_count", "member"),
         ] {
             let series = format!("{series}{{pair=\"t\",{of}=\"{reader}\"");
-            assert!(value(&after, &series) >= 1.0);
+            // What is counted is told with the next report.
+            let deadline = Instant::now() + Duration::from_secs(10);
+            while value(&get("/metrics").await.1, &series) < 1.0 {
+                assert!(Instant::now() < deadline, "{series} stays at 0");
+                sleep(Duration::from_millis(50)).await;
+            }
         }
         let hook = "dualmasterd_hook_runs_total{pair=\"t\",hook=\"post_failover\",result=\"done\"}";
         assert_eq!(value(&after, hook), 1.0);

@@ -80,10 +80,7 @@ impl Turn<'_> {
             | ActionKind::Kill
             | ActionKind::Cut
             | ActionKind::Forget
-            | ActionKind::Walk
-            | ActionKind::Classify
-            | ActionKind::SaveRelay
-            | ActionKind::SaveOwn => member
+            | ActionKind::Walk => member
                 .process
                 .as_ref()
                 .is_some_and(|process| process.at >= done.at),
@@ -97,6 +94,8 @@ impl Turn<'_> {
                         .as_ref()
                         .is_some_and(|error| error.at >= done.at)
             }
+            // What these bring is their outcome itself.
+            ActionKind::Classify | ActionKind::SaveRelay | ActionKind::SaveOwn => true,
             ActionKind::DestroyClients
             | ActionKind::CloseSessions
             | ActionKind::Route
