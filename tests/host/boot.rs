@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::trial::{Trial, within};
+use super::trial::Trial;
+use super::within;
 use crate::support::Host;
 use crate::support::machine::Machine;
 

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::trial::{NO_HANG, Trial, assert_moved, print_steps, within};
+use super::trial::{NO_HANG, Trial, assert_moved, print_steps};
+use super::within;
 use crate::support::{Host, fault};
 
 const LONG: Duration = Duration::from_secs(30);

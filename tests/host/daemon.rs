@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::trial::{NO_HANG, Trial, assert_same_epoch, within};
+use super::trial::{NO_HANG, Trial, assert_same_epoch};
+use super::within;
 use crate::support::{Host, fault, machine};
 
 const LONG: Duration = Duration::from_secs(30);

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::trial::{NO_HANG, Trial, assert_moved, assert_same_epoch, within};
+use super::trial::{NO_HANG, Trial, assert_moved, assert_same_epoch};
 use super::unit::{as_the_daemon, assert_denied, server};
+use super::within;
 use crate::support::{Host, fault, machine};
 
 const LONG: Duration = Duration::from_secs(30);

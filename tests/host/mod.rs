@@ -11,6 +11,8 @@ mod secrets;
 mod trial;
 mod unit;
 
+use std::time::Duration;
+
 use crate::support::{Host, in_namespace};
 
 /// One test per theme.
@@ -65,4 +67,10 @@ themes! {
     boot =>
         boot::reboot_under_load,
         boot::cut_under_load;
+}
+
+/// Prints how long something took, and holds it to its limit.
+fn within(what: &str, took: Duration, limit: Duration) {
+    eprintln!("  {what}: {:.1} ms", took.as_secs_f64() * 1000.0);
+    assert!(took <= limit, "{what}: {took:?}, limit {limit:?}");
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::trial::{NO_HANG, Trial, assert_moved, within};
+use super::trial::{NO_HANG, Trial, assert_moved};
 use super::unit;
+use super::within;
 use crate::support::{Host, Setup, fault, in_namespace};
 
 const LONG: Duration = Duration::from_secs(30);

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::trial::{NO_HANG, Trial, assert_moved, assert_same_epoch, print_steps, within};
+use super::trial::{NO_HANG, Trial, assert_moved, assert_same_epoch, print_steps};
+use super::within;
 use crate::support::machine::Ran;
 use crate::support::settings::family_of_environment;
 use crate::support::{Host, Setup, fault};
