@@ -52,8 +52,8 @@ pub struct LinkStatus {
     pub delay_s: u64,
 }
 
-/// What is next in the relay log cannot be read: it is cut short (MySQL), or not whole.
-const TORN: [u32; 2] = [13121, 1594];
+/// What is next in the relay log cannot be read: it is corrupt or cut short (MySQL), or not whole.
+const TORN: [u32; 3] = [13117, 13121, 1594];
 
 /// MariaDB in strict mode: what comes next in the relay log is not newer than the binary log.
 const OUT_OF_ORDER: u32 = 1950;
