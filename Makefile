@@ -15,8 +15,13 @@ help: ## this list
 demo: ## the main job shown on real servers (SERVER=mariadb or mysql)
 	@SERVER="$(SERVER)" tests/demo/run.sh
 
-setup: ## install the servers and tools the tests run on
+setup: tools servers ## install the servers and tools the tests run on
+
+.PHONY: tools servers
+tools:
 	@$(STEP) "host tools" tests/setup/host.sh
+
+servers:
 	@$(STEP) "MariaDB" tests/setup/mariadb.sh
 	@$(STEP) "MySQL" tests/setup/mysql.sh
 
@@ -38,7 +43,10 @@ unit: ## the Rust tests
 	else $(STEP) "tests" cargo test --lib --bins $(addprefix --test ,$(TOGETHER)); \
 		$(STEP) --last "tests on pairs" cargo test $(addprefix --test ,$(ALONE)) -- --test-threads 1; fi
 
-test: setup lint lab unit ## everything, as CI does
+test: ## everything, as CI does
+	@$(MAKE) --no-print-directory tools
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target servers lint
+	@$(MAKE) --no-print-directory lab unit
 	@$(MAKE) --no-print-directory host HOST="units daemon distribution"
 	@$(MAKE) --no-print-directory packages PROFILE=dev
 

@@ -23,6 +23,9 @@ const NEARLY_FULL_MB: u64 = 256;
 /// A life this long ends the count of starts in a row.
 const GOOD_LIFE: Duration = Duration::from_secs(30);
 
+/// As often a dead server is started again without an answer before it is taken for one that cannot be.
+pub(super) const STARTS_IN_VAIN: u32 = 2;
+
 /// A server that needs no recovery answers within this time.
 const STARTS_WITHIN: Duration = Duration::from_secs(10);
 
@@ -88,6 +91,9 @@ fn note_life(turn: &mut Turn<'_>, side: Side) {
 fn count_starts(turn: &mut Turn<'_>, side: Side) {
     if turn.server(side).is_some() {
         turn.memory.starts[side].in_vain = 0;
+        if turn.memory.writer() == Some(side) {
+            turn.memory.both_died = false;
+        }
     }
     if turn.memory.starts[side].count > 0 && turn.server(side).is_some() {
         // One that caught up and was proven complete, or whose standby was, died of something else than
@@ -190,6 +196,20 @@ fn start(
         turn.memory.starts[side].in_vain += 1;
         turn.memory.starts[side].last = turn.now();
     }
+}
+
+/// It was started again and again without an answer, or there is something that keeps it from a start.
+pub(super) fn cannot_start(turn: &Turn<'_>, side: Side) -> bool {
+    let barred = turn.member(side).instance.as_ref().is_some_and(|instance| {
+        instance.free_mb < FULL_MB
+            || instance.binary_error.is_some()
+            || instance.port_taken_by.is_some()
+            || matches!(
+                instance.datadir,
+                Datadir::OtherVersion(_) | Datadir::Foreign(_)
+            )
+    });
+    barred || turn.memory.starts[side].in_vain >= STARTS_IN_VAIN
 }
 
 /// A server that was started, lives and answers nobody for longer than a start takes.

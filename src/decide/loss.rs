@@ -15,6 +15,7 @@ use self::files::{Files, compare};
 use super::death::{self, Verdict};
 use super::flap;
 use super::guard;
+use super::instance::{self, STARTS_IN_VAIN};
 use super::promote;
 use super::strays::{barring, told};
 use super::turn::Turn;
@@ -34,8 +35,6 @@ pub(super) enum Answer {
     Hold(Why),
 }
 
-/// As often a dead writer is started again in place without an answer before the pair holds.
-const STARTS_IN_PLACE: u32 = 2;
 /// A gating hook that refused is asked again after this.
 const ASK_AGAIN: Duration = Duration::from_secs(30);
 /// Answers the verdict on the writer.
@@ -46,11 +45,17 @@ pub(super) fn answer(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) -> An
         return in_place(turn, writer, why);
     }
     if turn.is_dead(standby) {
+        turn.memory.both_died = true;
         return in_place(turn, writer, "the standby is down as well".into());
     }
-    // The boot ended both, whichever is up again first.
-    if ended_with_the_boot(turn, writer) && turn.memory.starts[writer].in_vain < STARTS_IN_PLACE {
-        return in_place(turn, writer, "the host was booted".into());
+    // Whichever is up again first, the register's writer has everything.
+    if dead && !instance::cannot_start(turn, writer) {
+        if ended_with_the_boot(turn, writer) {
+            return in_place(turn, writer, "the host was booted".into());
+        }
+        if turn.memory.both_died {
+            return in_place(turn, writer, "both members had died".into());
+        }
     }
     let Some(look) = turn.server(standby) else {
         turn.hurry = true;
@@ -187,7 +192,7 @@ fn in_place(turn: &mut Turn<'_>, writer: Side, why: String) -> Answer {
         return Answer::Leave(why);
     }
     let starts = turn.memory.starts[writer].in_vain;
-    if starts >= STARTS_IN_PLACE {
+    if starts >= STARTS_IN_VAIN {
         return Answer::Hold(Why::WriterDoesNotStart {
             reason: format!(
                 "{why}; started {starts} times without an answer; dualmasterctl ack tries again"

@@ -54,7 +54,8 @@ const PROMISED: &[&str] = &[
     "skip_slave_start",
     "skip_replica_start",
     "relay_log_recovery",
-    // What is acknowledged is on disk, and at the peer.
+    // What is acknowledged is on disk, and at the peer; a start throws none of it away.
+    "init_rpl_role",
     "sync_binlog",
     "innodb_flush_log_at_trx_commit",
     "rpl_semi_sync_slave_enabled",

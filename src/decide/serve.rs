@@ -1,10 +1,11 @@
 //! The register's writer serves: open it, keep the other closed, sweep what is left of the old role.
 
+mod open_rule;
+
 use std::time::Duration;
 
 use crate::model::action::{Action, ActionKind};
 use crate::model::finding::Kind;
-use crate::model::gtid::GtidSet;
 use crate::model::member::Side;
 use crate::model::memory::Why;
 use crate::model::server::ServerFact;
@@ -15,12 +16,11 @@ use super::turn::Turn;
 
 /// How long the deposed side's sessions are ended again and again after a role change: pools reconnect.
 const SWEEP: Duration = Duration::from_millis(400);
-/// How long an open waits for the first answer of a peer whose process lives.
-const PEER_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Plans what the roles ask for. `Err`: the writer may not be opened, and nobody else may either.
 pub(super) fn steps(turn: &mut Turn<'_>, writer: Side) -> Result<(), Why> {
     close_reader(turn, writer.peer());
+    open_rule::note_peer(turn, writer);
     let opened = open_writer(turn, writer)?;
     if opened {
         create_app(turn, writer);
@@ -88,7 +88,10 @@ fn open_writer(turn: &mut Turn<'_>, writer: Side) -> Result<bool, Why> {
         .register()
         .is_some_and(|register| register.in_sync.is_some());
     let acknowledges_alone = named && !is_armed(turn, &look.semi_sync);
-    if acknowledges_alone || !turn.register_is_stored() || !may_open(turn, writer, look)? {
+    if acknowledges_alone || !turn.register_is_stored() {
+        return Ok(false);
+    }
+    if !open_rule::may_open(turn, writer, look)? {
         return Ok(false);
     }
     turn.act(Action::Open { side: writer });
@@ -103,47 +106,6 @@ fn name_closed_by_hand(turn: &mut Turn<'_>, writer: Side, look: &ServerFact) {
     if opened > turn.memory.lives_since[writer] && look.asked >= opened && !by_us {
         turn.find_at(writer, Kind::WriterClosedByHand, "it is opened again");
     }
-}
-
-/// The open rule: it has every transaction of the writers' line that its living peer executed or received.
-fn may_open(turn: &mut Turn<'_>, writer: Side, look: &ServerFact) -> Result<bool, Why> {
-    let peer = writer.peer();
-    if !turn.lives(peer) {
-        // A dead peer is bounded by the register: it names this member as the writer.
-        return Ok(turn.is_dead(peer));
-    }
-    let Some(peer_look) = turn.server(peer) else {
-        let waited_enough = turn.lives_for(peer) >= PEER_PATIENCE;
-        turn.wake(turn.now() + PEER_PATIENCE);
-        return Ok(waited_enough);
-    };
-    let line = Turn::has(peer_look).subtract(&strays_received(turn, peer, peer_look));
-    // What it has received counts for nothing: the gate keeps it from being applied at the writer.
-    let mut lacking = line.subtract(&look.executed);
-    if look.semi_sync.waiting {
-        // MySQL does not count what waits for its acknowledgement; the peer may have it already.
-        lacking = lacking.subtract(&turn.made_by(writer, &lacking));
-    }
-    if lacking.is_empty() {
-        return Ok(true);
-    }
-    if look.asked < peer_look.at {
-        // It may have made them since it was looked at.
-        return Ok(false);
-    }
-    let only_writer = look.executed.subtract(&Turn::has(peer_look));
-    let (only_a, only_b) = match writer {
-        Side::A => (only_writer, lacking),
-        Side::B => (lacking, only_writer),
-    };
-    Err(Why::Split { only_a, only_b })
-}
-
-/// The reader's own strays never bar the register's writer.
-fn strays_received(turn: &Turn<'_>, reader: Side, look: &ServerFact) -> GtidSet {
-    turn.made_by(reader, &Turn::has(look))
-        .subtract(&turn.memory.durable.line[reader])
-        .union(&turn.memory.foreign[reader])
 }
 
 fn create_app(turn: &mut Turn<'_>, writer: Side) {

@@ -55,7 +55,11 @@ pub(super) async fn unacknowledged_is_saved_and_cut(host: &mut Host) {
     assert!(host.report().await.in_sync, "too late: it is on record");
     fault::kill(pid);
     let answer = insert.await.expect("no panic");
-    assert!(answer.is_err(), "a commit that nobody got was acknowledged");
+    let has = ids(host, &reader, "nobody").await;
+    assert!(
+        answer.is_err(),
+        "a commit was acknowledged that the standby did not get: it has {has:?}"
+    );
     let moved = |report: &PairReport| report.writer.as_ref() == Some(&reader);
     host.until("the standby took over", LONG, moved).await;
     host.until_restarted(&writer, pid, LONG).await;

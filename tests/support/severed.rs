@@ -15,9 +15,10 @@ use super::sql;
 /// How long a commit may take until it waits.
 const SOON: Duration = Duration::from_secs(10);
 
-/// The cut connection of the reader's receiver. It is whole again when this value goes.
+/// The cut connections of the reader's receivers. They are whole again when this value goes.
 pub struct Severed {
-    receiver: u16,
+    /// Also of one that is gone: the writer may not have noticed.
+    receivers: Vec<u16>,
 }
 
 impl Severed {
@@ -29,20 +30,24 @@ impl Severed {
         let mut root = host.root(writer).await;
         let dumps =
             "SELECT HOST FROM information_schema.PROCESSLIST WHERE COMMAND LIKE 'Binlog Dump%'";
-        let found: Option<String> = root.query_first(dumps).await.expect("sessions");
+        let found: Vec<String> = root.query(dumps).await.expect("sessions");
         let _ = root.disconnect().await;
-        let receiver = found
-            .as_deref()
-            .and_then(|host| host.rsplit_once(':')?.1.parse().ok())
-            .expect("a receiver with its port");
+        let port = |host: &String| host.rsplit_once(':')?.1.parse().ok();
+        let receivers: Vec<u16> = found.iter().filter_map(port).collect();
+        assert!(
+            !receivers.is_empty(),
+            "no receiver with its port: {found:?}"
+        );
         // A server's port is its id.
         let source = server_id(writer);
         nft("add table inet severed");
         nft("add chain inet severed input { type filter hook input priority 0 ; }");
-        nft(&format!(
-            "add rule inet severed input tcp sport {source} tcp dport {receiver} drop"
-        ));
-        Self { receiver }
+        for receiver in &receivers {
+            nft(&format!(
+                "add rule inet severed input tcp sport {source} tcp dport {receiver} drop"
+            ));
+        }
+        Self { receivers }
     }
 
     /// Ends the connection at both ends; what was on its way never arrives.
@@ -50,8 +55,12 @@ impl Severed {
     /// # Panics
     /// Where `ss` refuses.
     pub fn end(self) {
-        for end in ["sport", "dport"] {
-            let filter = format!("{end} = :{}", self.receiver);
+        let ends = self
+            .receivers
+            .iter()
+            .flat_map(|port| [("sport", port), ("dport", port)]);
+        for (end, port) in ends {
+            let filter = format!("{end} = :{port}");
             let ran = Command::new("ss")
                 .args(["-K", "-t", "-a", "-H", &filter])
                 .output();

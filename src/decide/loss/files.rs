@@ -1,4 +1,4 @@
-//! The file rule: a dead writer's own files tell whether its standby lacks anything.
+//! The file rule: a dead server's own files tell whether its peer lacks anything.
 
 use crate::decide::turn::Turn;
 use crate::model::action::{Action, ActionError, ActionKind, Brought};
@@ -13,16 +13,16 @@ use crate::model::server::ServerFact;
 /// As often a walk through the dead writer's files is tried.
 const WALKS: u32 = 4;
 
-/// What a dead writer's files say of its standby.
+/// What a dead server's files say of its peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Files {
+pub(in crate::decide) enum Files {
     /// They are being compared, or cannot be yet.
     Unknown,
     /// Nobody knows which life wrote them last.
     NoLife,
-    /// The standby has all of it.
+    /// The peer has all of it.
     Complete,
-    /// The standby lacks these.
+    /// The peer lacks these.
     Lacking(GtidSet),
     /// They cannot be compared.
     Failed(String),
@@ -31,16 +31,6 @@ pub(super) enum Files {
 /// Compares the dead writer's files with what its living standby has; the walk is planned where it is
 /// still to be made.
 pub(super) fn compare(turn: &mut Turn<'_>, writer: Side, look: &ServerFact) -> Files {
-    let Some(process) = turn.process(writer) else {
-        return Files::Unknown;
-    };
-    let Some(life) = process.incarnation.clone() else {
-        return Files::NoLife;
-    };
-    if process.state != ProcessState::Gone {
-        // It may still be writing out what it has.
-        return Files::Unknown;
-    }
     if receives(look) {
         // It may still be reading what the dead server sent.
         turn.hurry = true;
@@ -50,21 +40,34 @@ pub(super) fn compare(turn: &mut Turn<'_>, writer: Side, look: &ServerFact) -> F
         return Files::Unknown;
     }
     let known = applicable(turn, look);
-    match walked(turn, writer, &life, &known) {
+    beyond(turn, writer, &known)
+}
+
+/// What a dead server's files hold beyond `known`; the walk is planned where it is still to be made.
+pub(in crate::decide) fn beyond(turn: &mut Turn<'_>, dead: Side, known: &GtidSet) -> Files {
+    let Some(process) = turn.process(dead) else {
+        return Files::Unknown;
+    };
+    let Some(life) = process.incarnation.clone() else {
+        return Files::NoLife;
+    };
+    if process.state != ProcessState::Gone {
+        // It may still be writing out what it has.
+        return Files::Unknown;
+    }
+    match walked(turn, dead, &life, known) {
         Some(Ok(lacking)) if lacking.is_empty() => Files::Complete,
         Some(Ok(lacking)) => Files::Lacking(lacking),
         Some(Err(why)) => Files::Failed(why),
         None => {
             turn.hurry = true;
-            turn.find_at(
-                writer,
-                Kind::NotInSync,
-                "its files are compared with what the standby has",
-            );
+            let name = turn.policy.name(dead.peer());
+            let detail = format!("its files are compared with what {name} has");
+            turn.find_at(dead, Kind::NotInSync, detail);
             turn.act(Action::Walk {
-                side: writer,
+                side: dead,
                 life,
-                known,
+                known: known.clone(),
             });
             Files::Unknown
         }
@@ -130,11 +133,11 @@ fn applicable(turn: &Turn<'_>, look: &ServerFact) -> GtidSet {
 /// The result of a walk through the files of this life that asked for no more than is known now.
 fn walked(
     turn: &Turn<'_>,
-    writer: Side,
+    dead: Side,
     life: &Incarnation,
     known: &GtidSet,
 ) -> Option<Result<GtidSet, String>> {
-    let outcome = turn.work(Some(writer)).ended.get(&ActionKind::Walk)?;
+    let outcome = turn.work(Some(dead)).ended.get(&ActionKind::Walk)?;
     let Action::Walk {
         life: walked,
         known: asked,

@@ -19,6 +19,8 @@ pub(super) fn settings(file: &ServerFile) -> Section {
         ("gtid_strict_mode", "ON".into()),
         ("log_slave_updates", "ON".into()),
         ("skip_slave_start", "ON".into()),
+        // The other role cuts what waits for an acknowledgement off at a start, acknowledged or not.
+        ("init_rpl_role", "MASTER".into()),
         ("extra_port", file.admin_port.to_string()),
         ("extra_max_connections", "10".into()),
         // The replica side is on at both for ever; the source side is armed at the writer alone.

@@ -114,11 +114,15 @@ pub enum Why {
 impl std::fmt::Display for Why {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Split { only_a, only_b } => write!(
-                f,
-                "each member has transactions that the other lacks: first {only_a}; second {only_b}. \
-                 Compare them and re-seed one"
-            ),
+            Self::Split { only_a, only_b } => {
+                f.write_str("members have transactions that the other lacks:")?;
+                for (of, only) in [("first", only_a), ("second", only_b)] {
+                    if !only.is_empty() {
+                        write!(f, " {of} {only};")?;
+                    }
+                }
+                f.write_str(" compare them and re-seed one")
+            }
             Self::WriterDoesNotStart { reason } => {
                 write!(f, "the writer cannot be started: {reason}")
             }
