@@ -32,8 +32,8 @@ lint: ## rustfmt and clippy, no warning allowed
 lab: setup ## what the core rests on, shown on real servers (FAMILIES="mariadb mysql")
 	@$(STEP) --last "lab" tests/lab/run.sh
 
-# Beside a pair under test nothing runs: .config/nextest.toml tells nextest so.
-ALONE = pair edges mysql_driver
+# Beside a pair whose times are measured nothing runs: .config/nextest.toml tells nextest so.
+ALONE = pair faults
 TOGETHER = $(filter-out host $(ALONE),$(patsubst tests/%.rs,%,$(wildcard tests/*.rs)) \
 	$(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs)))
 # The test runner's own summary is the last line.
