@@ -63,6 +63,8 @@ fn end(turn: &mut Turn<'_>, side: Side, look: &ServerFact, rejoin: &Rejoin) {
     } else {
         let life = look.incarnation.clone();
         turn.act(Action::Kill { side, life });
+        // Not a life that failed: the next start waits for nothing.
+        turn.memory.starts[side].count = 0;
     }
 }
 

@@ -11,8 +11,9 @@ for tool in cargo-deb cargo-generate-rpm; do
 done
 [ ${#tools[@]} = 0 ] && exit
 
-# They work for a second: a quick build, of what they have in common once, saves minutes. What compresses is C.
+# They work for a second: a quick build, of what they have in common once, saves minutes.
 echo "installing ${tools[*]}"
 build=$(mktemp -d)
 trap 'rm -rf "$build"' EXIT
-CARGO_TARGET_DIR=$build CARGO_PROFILE_DEV_DEBUG=0 CFLAGS=-O2 cargo install --quiet --debug --locked "${tools[@]}"
+export CARGO_TARGET_DIR=$build CARGO_PROFILE_DEV_DEBUG=0 CARGO_PROFILE_DEV_OPT_LEVEL=1
+cargo install --quiet --debug --locked "${tools[@]}"
