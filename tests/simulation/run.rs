@@ -82,7 +82,7 @@ fn peace(world: &mut World) {
     world.telling = telling;
     world.run(10 * SECOND);
     for side in Side::BOTH {
-        let disk = world.disk.as_ref();
+        let disk = world.state.durable();
         if disk.is_some_and(|disk| disk.quarantine[side].is_some()) {
             world.fault(Fault::Reseeded(side));
         }

@@ -169,7 +169,7 @@ impl World {
                 let wait = self.rng.within(PACE / 2, PACE * 2);
                 self.after(wait, Event::Client(number));
             }
-            Session::Heartbeat => self.beat_answered(side, true),
+            Session::Heartbeat(sent) => self.beat_answered(side, sent, true),
             Session::Nobody => {}
         }
     }

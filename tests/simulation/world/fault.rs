@@ -180,7 +180,8 @@ impl World {
 
     /// Both servers and the daemon end at once; relay logs were in the page cache only.
     fn reboot(&mut self) {
-        self.daemon_ends();
+        self.store_is_cut_short(true);
+        self.daemon_is_gone();
         for side in Side::BOTH {
             self.servers[side].life = None;
             self.processes[side] = None;

@@ -6,6 +6,7 @@ pub mod daemon;
 pub mod fault;
 pub mod life;
 pub mod observe;
+pub mod orders;
 pub mod replicate;
 pub mod rng;
 pub mod server;
@@ -18,7 +19,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use dualmasterd::model::action::{ActionKind, Step};
 use dualmasterd::model::incarnation::{BootId, Incarnation};
 use dualmasterd::model::member::{Both, Side};
-use dualmasterd::model::memory::Durable;
 use dualmasterd::model::policy::Policy;
 use dualmasterd::model::process::{Ended, ProcessState};
 use dualmasterd::model::server::Family;
@@ -28,6 +28,7 @@ use self::client::Client;
 use self::daemon::Daemon;
 use self::rng::Rng;
 use self::server::Server;
+use self::store::StateFile;
 use self::tale::Line;
 use self::weather::Weather;
 
@@ -43,7 +44,10 @@ pub enum Event {
     Tick(u32),
     LookEnds(u32, Side, Time),
     LookTimesOut(u32, Side, Time),
+    /// The next look is due, unless somebody looked since.
+    LookDue(u32, Side, u64),
     HeartbeatEnds(u32, Side, bool, Time),
+    HeartbeatWaits(u32, Side, Time),
     ProcessSeen(Side),
     Effect(u32, Box<Step>, Time),
     Outcome(
@@ -83,7 +87,9 @@ impl Event {
             Self::Tick(_)
                 | Self::LookEnds(..)
                 | Self::LookTimesOut(..)
+                | Self::LookDue(..)
                 | Self::HeartbeatEnds(..)
+                | Self::HeartbeatWaits(..)
                 | Self::ProcessSeen(_)
                 | Self::Outcome(..)
                 | Self::Stored(..)
@@ -98,7 +104,6 @@ pub struct Process {
     pub incarnation: Incarnation,
     pub state: ProcessState,
     pub ended: Option<Ended>,
-    pub stops_by_order: bool,
 }
 
 /// Where the endpoint leads.
@@ -117,8 +122,7 @@ pub struct World {
     pub processes: Both<Option<Process>>,
     pub boot: BootId,
     pub endpoint: Endpoint,
-    /// What is on disk.
-    pub disk: Option<Durable>,
+    pub state: StateFile,
     pub daemon: Option<Daemon>,
     /// Counts the daemon's lives: events of an earlier one mean nothing to this one.
     pub generation: u32,
@@ -169,7 +173,7 @@ impl World {
             processes: Both::default(),
             boot: BootId("boot-1".into()),
             endpoint: Endpoint::default(),
-            disk: None,
+            state: StateFile::default(),
             daemon: None,
             generation: 0,
             clients: vec![Client::default(), Client::default()],
@@ -278,18 +282,26 @@ impl World {
             Event::LookTimesOut(life, side, asked) if life == self.generation => {
                 self.look_times_out(side, asked);
             }
+            Event::LookDue(life, side, rests) if life == self.generation => {
+                self.look_due(side, rests);
+            }
             Event::HeartbeatEnds(life, side, ok, sent) if life == self.generation => {
                 self.heartbeat_ends(side, ok, sent);
             }
+            Event::HeartbeatWaits(life, side, sent) if life == self.generation => {
+                self.heartbeat_waits(side, sent);
+            }
             Event::Outcome(life, step, begun, result) if life == self.generation => {
-                self.outcome(&step, begun, result);
+                self.outcome(*step, begun, result);
             }
             Event::Stored(life) if life == self.generation => self.stored(),
             Event::Wake(life, at) if life == self.generation => self.woken(at),
             Event::Tick(_)
             | Event::LookEnds(..)
             | Event::LookTimesOut(..)
+            | Event::LookDue(..)
             | Event::HeartbeatEnds(..)
+            | Event::HeartbeatWaits(..)
             | Event::Outcome(..)
             | Event::Stored(..)
             | Event::Wake(..) => {}

@@ -55,7 +55,8 @@ impl Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Session {
     Client(usize),
-    Heartbeat,
+    /// The heartbeat that was sent then, in microseconds.
+    Heartbeat(u64),
     Nobody,
 }
 
@@ -156,6 +157,8 @@ pub struct Server {
     pub life: Option<Life>,
     /// Its datadir is replaced by a copy of its peer's before it starts again.
     pub reseed: bool,
+    /// When it was started last, in microseconds.
+    pub started: u64,
     /// What its pid file says.
     pub last_life: Option<Incarnation>,
     /// The heartbeat table.
@@ -186,6 +189,7 @@ impl Server {
             received: GtidSet::new(),
             life: None,
             reseed: false,
+            started: 0,
             last_life: None,
             beats: BTreeMap::new(),
             top: BTreeMap::new(),

@@ -6,25 +6,28 @@ use dualmasterd::model::incarnation::Incarnation;
 use dualmasterd::model::member::Side;
 use dualmasterd::model::process::ProcessState;
 
-use super::Effect::{self, Ends};
+use super::Effect::{self, Ends, Waits};
 use super::{done, failed};
-use crate::world::World;
-use crate::world::server::{Content, Entry};
+use crate::world::server::{Content, Entry, Phase};
+use crate::world::{Time, World};
 
 impl World {
-    pub(super) fn starts(&mut self, side: Side) -> Effect {
+    /// A start ends once the server lets somebody in, or has ended.
+    pub(super) fn starts(&mut self, side: Side, begun: Time) -> Effect {
         let running = self.processes[side]
             .as_ref()
             .is_some_and(|process| process.state != ProcessState::Gone);
-        if running {
-            return if self.servers[side].life.is_some() {
-                done()
-            } else {
-                failed("the old process is still there")
-            };
+        let started = self.servers[side].started >= begun;
+        match &self.servers[side].life {
+            Some(life) if started && life.phase == Phase::Booting => Waits,
+            Some(_) => done(),
+            None if started => failed("the server ended at its start"),
+            None if running => failed("the old process is still there"),
+            None => {
+                self.server_starts(side);
+                Waits
+            }
         }
-        self.server_starts(side);
-        done()
     }
 
     /// SIGKILL, if it is still that life.
