@@ -69,6 +69,9 @@ fn peace(world: &mut World) {
     for side in Side::BOTH {
         for end in [
             Fault::DiskTakes(side, 0),
+            Fault::DiskEmptied(side),
+            Fault::DiskMended(side),
+            Fault::Unlocked(side),
             Fault::ApplyTakes(side, 0),
             Fault::ThirdGone(side),
             Fault::StrayUndone(side),

@@ -31,8 +31,12 @@ impl World {
         Some(register.writer)
     }
 
-    /// The standby that runs now is on record as complete.
+    /// The standby that runs now is on record as complete. What an older copy of the state file says is
+    /// nobody's word: the daemon corrects it by what it sees, and until then there is no record.
     fn is_on_record(&self, standby: Side) -> bool {
+        if self.state_is_old {
+            return false;
+        }
         let register = self.state.durable().and_then(|disk| disk.register.as_ref());
         let life = self.servers[standby].life.as_ref();
         register.is_some_and(|register| {
@@ -56,7 +60,7 @@ impl World {
             .life
             .as_ref()
             .is_none_or(|life| life.phase != Phase::Up || life.opened_by_hand);
-        if by_order || !self.is_lossless() {
+        if by_order || !self.is_lossless() || self.state_is_old {
             return;
         }
         // The old writer may still answer commits that the new one has received.

@@ -183,6 +183,7 @@ impl World {
             self.check_move(to);
         }
         self.follow(orders);
+        self.state_is_old = self.state_is_old && self.unhealthy().is_some();
         if may_exit && self.daemon.is_some() {
             self.daemon_ends();
             if self.stopped_daemon_returns {

@@ -26,6 +26,9 @@ impl World {
         self.process_seen(side);
         let wait = self.rng.within(100 * MS, 400 * MS);
         self.after(wait, Event::Booted(side, incarnation));
+        if self.servers[side].full || self.servers[side].failing {
+            self.ends(side, Ended::Code(1));
+        }
     }
 
     pub fn booted(&mut self, side: Side, incarnation: &Incarnation) {
@@ -44,6 +47,11 @@ impl World {
             Some(life) if life.disk_stuck => life.killed = true,
             Some(_) | None => self.ends(side, Ended::Signal(9)),
         }
+    }
+
+    /// It cannot write what it must not lose.
+    pub fn aborts(&mut self, side: Side) {
+        self.ends(side, Ended::Signal(6));
     }
 
     fn ends(&mut self, side: Side, how: Ended) {
@@ -112,7 +120,7 @@ impl World {
     }
 
     /// A server that stood still does what it had been asked to do meanwhile.
-    fn goes_on(&mut self, side: Side) {
+    pub fn goes_on(&mut self, side: Side) {
         if !self.servers[side].works() {
             return;
         }

@@ -49,6 +49,8 @@ pub enum Event {
     HeartbeatEnds(u32, Side, bool, Time),
     HeartbeatWaits(u32, Side, Time),
     ProcessSeen(Side),
+    /// What the kernel says of a process is heard late.
+    ProcessTold(u32, Side),
     Effect(u32, Box<Step>, Time),
     Outcome(
         u32,
@@ -91,6 +93,7 @@ impl Event {
                 | Self::HeartbeatEnds(..)
                 | Self::HeartbeatWaits(..)
                 | Self::ProcessSeen(_)
+                | Self::ProcessTold(..)
                 | Self::Outcome(..)
                 | Self::Stored(..)
                 | Self::Wake(..)
@@ -123,6 +126,13 @@ pub struct World {
     pub boot: BootId,
     pub endpoint: Endpoint,
     pub state: StateFile,
+    /// What the state file was, and since when.
+    pub copies: Vec<(Time, StateFile)>,
+    /// The state file was put back from an older copy, and what it says counts for no promise until the
+    /// pair is well or the daemon has stored that nobody may rely on the standby.
+    pub state_is_old: bool,
+    /// The epoch in which that was.
+    pub put_back_in: u64,
     pub daemon: Option<Daemon>,
     /// Counts the daemon's lives: events of an earlier one mean nothing to this one.
     pub generation: u32,
@@ -174,6 +184,9 @@ impl World {
             boot: BootId("boot-1".into()),
             endpoint: Endpoint::default(),
             state: StateFile::default(),
+            copies: Vec::new(),
+            state_is_old: false,
+            put_back_in: 0,
             daemon: None,
             generation: 0,
             clients: vec![Client::default(), Client::default()],
@@ -296,12 +309,16 @@ impl World {
             }
             Event::Stored(life) if life == self.generation => self.stored(),
             Event::Wake(life, at) if life == self.generation => self.woken(at),
+            Event::ProcessTold(life, side) if life == self.generation => {
+                self.process_is_told(side);
+            }
             Event::Tick(_)
             | Event::LookEnds(..)
             | Event::LookTimesOut(..)
             | Event::LookDue(..)
             | Event::HeartbeatEnds(..)
             | Event::HeartbeatWaits(..)
+            | Event::ProcessTold(..)
             | Event::Outcome(..)
             | Event::Stored(..)
             | Event::Wake(..) => {}

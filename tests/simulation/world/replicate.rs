@@ -141,13 +141,17 @@ impl World {
     /// Whatever the source has in its binary log and the replica lacks goes over.
     pub fn ships(&mut self, to: Side) {
         let from = to.peer();
-        if !self.servers[to].works() || !self.servers[from].works() {
+        if !self.servers[to].works() || !self.servers[from].works() || self.servers[to].full {
             return;
         }
         let Some(life) = &self.servers[to].life else {
             return;
         };
         if life.receiver != Receiver::Running {
+            return;
+        }
+        if self.servers[to].failing {
+            self.aborts(to);
             return;
         }
         let (cursor, acks, connected_at) = (life.cursor, life.acks, life.connected_at);
@@ -262,11 +266,11 @@ impl World {
     /// The applier takes what was received.
     pub fn applies(&mut self, side: Side) {
         let strict = self.family() == Family::Mariadb;
-        if !self.servers[side].works() {
+        if !self.servers[side].works() || self.servers[side].holds_writes() {
             return;
         }
         let acknowledged = self.is_acknowledging(side.peer());
-        let (now, writer) = (self.now, self.stored_writer());
+        let (now, writer, old) = (self.now, self.stored_writer(), self.state_is_old);
         let server = &mut self.servers[side];
         let takes = server.apply_takes;
         if server.life.as_ref().is_some_and(|life| life.applying > now) {
@@ -296,7 +300,7 @@ impl World {
                 break;
             };
             if !server.has.contains_key(&entry.txn) {
-                if writer == Some(side) && matches!(entry.content, Content::Stray(_)) {
+                if writer == Some(side) && !old && matches!(entry.content, Content::Stray(_)) {
                     stray = Some(entry.clone());
                 }
                 server.log(entry, true);
@@ -319,6 +323,7 @@ impl World {
     /// The receiver of this member is connected, alive and answers its source.
     pub fn is_acknowledging(&self, replica: Side) -> bool {
         self.servers[replica].works()
+            && !self.servers[replica].full
             && self.servers[replica.peer()].works()
             && self.servers[replica]
                 .life

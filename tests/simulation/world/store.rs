@@ -6,7 +6,7 @@ use dualmasterd::model::memory::Durable;
 use dualmasterd::store::slots::SlotsError;
 use dualmasterd::store::writer::Stored;
 
-use super::{Event, World};
+use super::{Event, Time, World};
 
 /// What stands in one half of the file.
 #[derive(Debug, Clone, Default)]
@@ -156,11 +156,32 @@ impl World {
         }
     }
 
+    /// Somebody puts back the state file as it was so long ago.
+    pub fn state_is_put_back(&mut self, age: Time) {
+        let then = self.now.saturating_sub(age);
+        let old = self.copies.iter().rfind(|(at, _)| *at <= then);
+        if let Some((_, old)) = old {
+            let register = |state: &StateFile| state.durable()?.register.clone();
+            self.state_is_old |= old.found != self.state.found;
+            let epoch = register(&self.state).map_or(0, |register| register.epoch);
+            self.put_back_in = self.put_back_in.max(epoch);
+            self.state = old.clone();
+        }
+    }
+
     fn is_written(&mut self, payload: Vec<u8>, how: Write) {
         self.stores += 1;
         let register = |world: &Self| world.state.durable()?.register.clone();
         let before = register(self);
         self.state.write(payload, how);
+        self.copies.push((self.now, self.state.clone()));
+        let epoch = self.put_back_in;
+        let speaks_of_then = |state: &StateFile| {
+            let register = state.durable().and_then(|durable| durable.register.clone());
+            register.is_none_or(|register| register.epoch < epoch || register.in_sync.is_some())
+        };
+        self.state_is_old =
+            self.state_is_old && (how != Write::Done || speaks_of_then(&self.state));
         let after = register(self);
         if before != after {
             self.say(|| format!("stored {after:?}"));

@@ -132,10 +132,12 @@ impl World {
             Action::Cut { side, life, known } => self.cuts(*side, life, known),
             Action::Forget { side, life, known } => self.forgets(*side, life, known),
             Action::SaveOwn { side, known } => self.saves_own(*side, known),
-            Action::SaveRelay { .. }
-            | Action::Hook(_)
-            | Action::Gate(_)
-            | Action::PurgeBinlogs { .. } => done(),
+            Action::SaveRelay { side, .. } => self.keeps_copy(*side, done()),
+            Action::Hook(_) | Action::Gate(_) => match self.hook_takes() {
+                (takes, true) => EndsLater(takes, Ok(Brought::Nothing)),
+                (takes, false) => EndsLater(takes, Err(ActionError::Failed("it refused".into()))),
+            },
+            Action::PurgeBinlogs { .. } => done(),
             Action::Bootstrap { side } => {
                 self.server(*side, begun)?;
                 self.servers[*side].accounts = true;
@@ -144,6 +146,9 @@ impl World {
             Action::CreateApp { side } => {
                 if !self.server(*side, begun)?.writable {
                     return Err(failed("read-only"));
+                }
+                if self.servers[*side].holds_writes() {
+                    return Err(failed("no answer"));
                 }
                 self.commits(*side, Content::Empty, Session::Nobody);
                 done()

@@ -3,7 +3,7 @@
 use dualmasterd::model::link::{LinkStatus, Receiver};
 use dualmasterd::model::member::Side;
 use dualmasterd::model::probe::{Pace, ProbeError};
-use dualmasterd::model::server::{Family, SemiSync, ServerFact, Version};
+use dualmasterd::model::server::{Blocker, Family, SemiSync, ServerFact, Version};
 use dualmasterd::observe::Seen;
 
 use crate::support::{port, server_id};
@@ -200,7 +200,11 @@ impl World {
             strict: true,
             logs_updates: true,
             prepared_xa: server.prepared_xa,
-            blockers: Vec::new(),
+            blockers: Vec::from_iter(life.locked.then(|| Blocker {
+                session: 99,
+                account: "root@localhost".into(),
+                holds: "a global read lock".into(),
+            })),
         })
     }
 }

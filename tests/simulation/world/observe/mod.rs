@@ -110,7 +110,7 @@ impl World {
                 port_taken_by: None,
                 last_words: Vec::new(),
                 waits_for_restart: String::new(),
-                free_mb: 50_000,
+                free_mb: if server.full { 0 } else { 50_000 },
             },
         ));
     }

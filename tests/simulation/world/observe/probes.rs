@@ -32,6 +32,8 @@ pub(super) struct Beating {
 enum Answer {
     Good,
     Lost,
+    /// The disk takes nothing.
+    Fails,
     Hangs,
 }
 
@@ -71,28 +73,31 @@ impl World {
 
     fn answer(&self, side: Side, kind: ProbeKind, sent: Time) -> Answer {
         let server = &self.servers[side];
+        if kind == ProbeKind::Disk {
+            let stuck = server.life.as_ref().is_some_and(|life| life.disk_stuck);
+            return match server.full || server.failing {
+                _ if stuck => Answer::Hangs,
+                true => Answer::Fails,
+                false => Answer::Good,
+            };
+        }
         let Some(life) = &server.life else {
             // The sockets of a process that ends are closed last.
-            return match kind {
-                ProbeKind::Disk => Answer::Good,
-                _ => Answer::Hangs,
-            };
+            return Answer::Hangs;
         };
         let stands = life.frozen || life.disk_stuck;
         let slow = self.now < sent + server.disk_takes;
         let hangs = match kind {
-            ProbeKind::Disk => life.disk_stuck,
             ProbeKind::Login => stands || life.held_up > self.now,
-            ProbeKind::LocalWrite => stands || slow,
-            ProbeKind::Ping | ProbeKind::Heartbeat => stands,
+            ProbeKind::LocalWrite => stands || slow || life.locked,
+            ProbeKind::Ping | ProbeKind::Heartbeat | ProbeKind::Disk => stands,
         };
         if hangs {
             return Answer::Hangs;
         }
-        match kind {
-            ProbeKind::Disk => Answer::Good,
-            _ if life.phase == Phase::Up => Answer::Good,
-            _ => Answer::Lost,
+        match life.phase {
+            Phase::Up => Answer::Good,
+            Phase::Booting | Phase::Stopping => Answer::Lost,
         }
     }
 
@@ -123,14 +128,16 @@ impl World {
                     error: None,
                 };
             }
-            Answer::Lost => {
+            Answer::Lost | Answer::Fails => {
                 asked.sent.remove(&kind);
                 fact.pending_since = None;
+                let lost = *answer == Answer::Lost;
+                let text = if lost { "connection lost" } else { "no space" };
                 fact.error = Some(ProbeError {
                     at,
                     errno: None,
-                    lost: true,
-                    text: "connection lost".into(),
+                    lost,
+                    text: text.into(),
                 });
             }
         }

@@ -6,7 +6,7 @@ use dualmasterd::model::process::{ProcessFact, ProcessState};
 use dualmasterd::observe::Seen;
 
 use crate::world::server::Server;
-use crate::world::{Process, World};
+use crate::world::{Event, Process, World};
 
 /// Who follows one member's processes, life after life.
 #[derive(Debug, Clone, Default)]
@@ -54,6 +54,14 @@ impl World {
     /// The kernel is asked. A change is published, and that a process still stands; the end of a life ends what
     /// was asked of it.
     pub fn process_seen(&mut self, side: Side) {
+        match self.process_takes(side) {
+            Some(0) => self.process_is_told(side),
+            Some(late) => self.after(late, Event::ProcessTold(self.generation, side)),
+            None => {}
+        }
+    }
+
+    pub fn process_is_told(&mut self, side: Side) {
         let at = self.stamp(self.now);
         let truth = self.processes[side].clone();
         let server = &self.servers[side];
@@ -90,7 +98,7 @@ impl World {
         ));
         if over {
             self.asks_no_more(side);
-            self.process_seen(side);
+            self.process_is_told(side);
         }
     }
 
@@ -109,7 +117,7 @@ impl World {
                     last: Some(process.incarnation),
                     absent_told: true,
                 };
-                self.process_seen(side);
+                self.process_is_told(side);
                 self.look_at_files(side);
                 self.poke(side);
             }
