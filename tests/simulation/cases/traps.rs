@@ -200,6 +200,23 @@ fn a_flush_on_the_reader_is_forgotten() {
     }
 }
 
+/// The writer has received the FLUSH; as reader it does not apply what its peer has forgotten.
+#[test]
+fn roles_change_after_a_reader_has_forgotten() {
+    for seed in SEEDS {
+        let mut world = healthy(policy(Family::Mariadb), seed);
+        let old = writer(&world);
+        world.fault(Fault::Flushed(old.peer()));
+        let forgets = |world: &World| planned(world, ActionKind::Forget) > 0;
+        assert!(world.run_until(5 * SECOND, forgets), "{}", tail(&world));
+        recovers(&mut world, 30 * SECOND);
+        world.request(SWITCHOVER);
+        world.run(2 * SECOND);
+        recovers(&mut world, 10 * SECOND);
+        assert_eq!(writer(&world), old.peer(), "{}", tail(&world));
+    }
+}
+
 /// The daemon dies at any moment of it.
 #[test]
 fn a_daemon_that_dies_while_the_reader_forgets() {

@@ -73,13 +73,14 @@ impl World {
                 lost.then(|| error(13114, "Replica has more GTIDs than the source has"))?
             }
             Family::Mariadb => {
-                // An open server is ahead of its peer, and asks from the peer's newest transaction.
+                // What was received last is asked from; else an open server, which is ahead of its peer, asks
+                // from the peer's newest transaction.
                 let open = replica.life.as_ref().is_some_and(|life| life.writable);
                 let newest = source
                     .binlog
                     .last()
                     .filter(|newest| open && replica.has.contains_key(&newest.txn));
-                let asked = newest.or(replica.relay.back()).or(replica.binlog.last())?;
+                let asked = replica.relay.back().or(newest).or(replica.binlog.last())?;
                 let known = source.has.get(&asked.txn) == Some(&asked.content)
                     || replica.side == asked.txn.origin && source.has.contains_key(&asked.txn);
                 (!known).then(|| error(1236, "GTID which is not in the master's binlog"))?
