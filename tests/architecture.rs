@@ -296,13 +296,16 @@ fn settings_are_all_that_observe_and_act_know_of_the_configuration() {
 }
 
 #[test]
-fn the_core_is_pure() {
+fn the_core_and_the_loop_are_pure() {
     let mut wrong = Vec::new();
     for (path, text) in sources() {
-        if !matches!(module(&path).as_deref(), Some("model" | "decide")) {
+        let of_loop = path.starts_with("src/daemon/rounds");
+        if !of_loop && !matches!(module(&path).as_deref(), Some("model" | "decide")) {
             continue;
         }
-        for word in IMPURE {
+        // The loop says in the log what it takes in.
+        let words = IMPURE.iter().filter(|word| !of_loop || **word != "tracing");
+        for word in words {
             let starts_word = |at: usize| {
                 let before = text[..at].chars().next_back();
                 !word.starts_with(char::is_alphabetic)

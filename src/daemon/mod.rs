@@ -1,6 +1,5 @@
 //! The daemon: the loop of each pair, and what only it may touch.
 
-mod absorb;
 pub mod clock;
 pub mod history;
 mod identity;
@@ -9,6 +8,7 @@ mod keep;
 pub mod log;
 mod pair;
 pub mod report;
+pub mod rounds;
 mod run;
 mod sessions;
 pub mod signals;

@@ -1,36 +1,34 @@
-//! The loop of one pair: wait for a fact, decide, store, act, report.
+//! The loop of one pair on the real things: it waits for what comes, and each round's orders go out.
 
+mod outlets;
 mod pokes;
-mod store;
+mod state;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
-use super::absorb;
 use super::clock::{self, Alarm};
+use super::rounds::Rounds;
 use super::tell::Teller;
 use crate::act::{Actor, Ended};
 use crate::control::desk::Asked;
-use crate::decide::{self, Decision, Watch};
-use crate::model::action::{Action, Step};
-use crate::model::facts::Facts;
+use crate::decide::Watch;
 use crate::model::incarnation::Incarnation;
-use crate::model::member::Both;
-use crate::model::memory::{Durable, Memory};
+use crate::model::memory::Durable;
 use crate::model::policy::Policy;
-use crate::model::probe::Pace;
-use crate::model::request::Reply;
-use crate::model::time::Timestamp;
+use crate::model::process::ProcessState;
 use crate::observe::Seen;
+use crate::runtime::proc;
 use crate::store::slots::{Slots, SlotsError};
-use crate::store::writer::Stored;
+use crate::store::writer::{StoreWriter, Stored};
 
+use self::outlets::Outlets;
 pub(super) use self::pokes::Pokes;
-use self::store::Store;
-pub(super) use self::store::open_state;
+use self::state::finish;
+pub(super) use self::state::open_state;
 
 /// Everything that wakes the loop.
 pub(super) struct Inbox {
@@ -44,20 +42,10 @@ pub(super) struct Inbox {
 
 /// One pair.
 pub(super) struct Pair {
-    policy: Policy,
-    memory: Memory,
-    facts: Facts,
-    store: Store,
-    actor: Actor,
-    watch: watch::Sender<Watch>,
-    waiting: BTreeMap<u64, oneshot::Sender<Reply>>,
-    /// The lives at which sessions were opened ahead.
-    warm: Both<Option<Incarnation>>,
-    alarm: Alarm,
-    /// When the loop has to have run again at the latest.
-    due: Timestamp,
-    pokes: Pokes,
-    teller: Teller,
+    rounds: Rounds,
+    outlets: Outlets,
+    /// What became of what was to be stored.
+    stored: UnboundedReceiver<Stored>,
 }
 
 /// Why a pair cannot be kept.
@@ -115,116 +103,40 @@ impl Pair {
                 source,
             }
         };
-        let boot = crate::runtime::proc::boot_id()
+        let boot = proc::boot_id()
             .map_err(|error| refused("read the boot id")(std::io::Error::other(error)))?;
         let alarm = Alarm::new().map_err(refused("make a timer"))?;
-        let now = clock::now();
-        let store = Store::start(slots, durable.clone(), now)
-            .map_err(refused("start the storing thread"))?;
-        let mut facts = Facts::unseen(now, boot);
-        facts.stored = Some(durable.clone());
+        let (writer, stored) =
+            StoreWriter::start(slots).map_err(refused("start the storing thread"))?;
+        let turn_within = teller.turn_within();
         Ok(Self {
-            memory: Memory::after_start(durable.clone(), now),
-            facts,
-            store,
-            actor,
-            watch,
-            waiting: BTreeMap::new(),
-            warm: Both::from_fn(|_| None),
-            alarm,
-            due: now,
-            pokes,
-            teller,
-            policy,
+            rounds: Rounds::new(policy, durable, boot, clock::now(), turn_within),
+            outlets: Outlets {
+                writer,
+                actor,
+                observers: watch,
+                pokes,
+                alarm,
+                teller,
+                waiting: BTreeMap::new(),
+            },
+            stored,
         })
     }
 
     /// Runs until the daemon may exit, or `stop` has been asked for so long ago that it must.
     pub(super) async fn run(mut self, mut inbox: Inbox) {
         loop {
-            self.look_at_clock();
-            let decision = decide::decide(&self.policy, &self.memory, &self.facts);
-            let may_exit = decision.may_exit;
-            tracing::trace!(pair = self.policy.pair, "decided {:?}", decision.watch.pace);
-            self.obey(decision);
-            self.teller.turned(clock::now().since(self.facts.now));
-            tracing::trace!(pair = self.policy.pair, "obeyed");
-            if may_exit && self.store.is_idle() {
+            let now = clock::now();
+            let may_exit = self.rounds.turn(now, wall_ms(), &mut self.outlets);
+            self.outlets.teller.turned(clock::now().since(now));
+            if may_exit {
                 break;
             }
             while !self.hear(&mut inbox).await {}
             while self.hear_more(&mut inbox) {}
         }
-        self.store.finish(super::STOP_WITHIN).await;
-    }
-
-    /// Reads the time once for this round; a round that comes late voids what was missed meanwhile.
-    fn look_at_clock(&mut self) {
-        let now = clock::now();
-        if now.since(self.due) > self.policy.hang.interval {
-            self.facts.late_at = Some(now);
-        }
-        self.facts.now = now;
-        let wall = clock::wall()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or(Duration::ZERO);
-        self.facts.wall_ms = u64::try_from(wall.as_millis()).unwrap_or(u64::MAX);
-    }
-
-    /// Remembers, stores, acts and reports, in this order.
-    fn obey(&mut self, decision: Decision) {
-        self.actor.set_epoch(
-            decision
-                .memory
-                .durable
-                .register
-                .as_ref()
-                .map_or(0, |register| register.epoch),
-        );
-        self.store.keep(&decision.memory.durable, &mut self.facts);
-        self.teller.decided(&self.policy, &self.facts, &decision);
-        for step in &decision.plan {
-            self.begin(step);
-        }
-        for reply in &decision.replies {
-            if let Some(waiting) = self.waiting.remove(&reply.id) {
-                let _ = waiting.send(reply.clone());
-            }
-        }
-        self.facts.requests.clear();
-        let rested = self.watch.borrow().pace == Pace::Rest;
-        if decision.watch.pace != Pace::Rest && rested {
-            self.pokes.all();
-        }
-        self.watch.send_if_modified(|watch| {
-            let changed = *watch != decision.watch;
-            *watch = decision.watch;
-            changed
-        });
-        self.set_alarm(decision.wake_at);
-        self.memory = decision.memory;
-    }
-
-    fn begin(&mut self, step: &Step) {
-        let work = absorb::work(&mut self.facts, step.action.side());
-        if work.running.insert(step.action.kind()) {
-            self.teller.begun(&self.policy, &self.facts, step);
-            self.actor.begin(step.clone());
-        }
-    }
-
-    /// The loop runs at least once per probe interval, so that it notices when it did not, and as often
-    /// as the service manager asks.
-    fn set_alarm(&mut self, wake_at: Timestamp) {
-        let tick = self.facts.now.until_tick(self.policy.hang.interval);
-        let pause = self
-            .teller
-            .turn_within()
-            .map_or(tick, |within| tick.min(within));
-        self.due = wake_at.min(self.facts.now + pause);
-        if let Err(error) = self.alarm.set(self.due) {
-            tracing::error!(%error, "cannot set the timer");
-        }
+        finish(self.outlets.writer, super::STOP_WITHIN).await;
     }
 
     /// Waits for one event. Returns whether to decide anew.
@@ -233,21 +145,16 @@ impl Pair {
             biased;
             Some(seen) = inbox.seen.recv() => self.take_seen(seen),
             Some(ended) = inbox.ended.recv() => self.take_ended(ended),
-            Some(stored) = self.store.answers.recv() => self.take_stored(&stored),
+            Some(stored) = self.stored.recv() => self.rounds.stored(&stored, clock::now()),
             Some(asked) = inbox.asked.recv() => self.take_request(asked),
             Ok(()) = inbox.policy.changed() => {
-                self.policy = inbox.policy.borrow_and_update().clone();
-                true
+                self.rounds.follow(inbox.policy.borrow_and_update().clone())
             }
-            Ok(()) = inbox.stop.changed() => {
-                self.facts.stopping = *inbox.stop.borrow_and_update();
-                true
-            }
+            Ok(()) = inbox.stop.changed() => self.rounds.stop(*inbox.stop.borrow_and_update()),
             Ok(()) = inbox.refused.changed() => {
-                self.facts.config_refused = inbox.refused.borrow_and_update().clone();
-                true
+                self.rounds.config_refused(inbox.refused.borrow_and_update().clone())
             }
-            _ = self.alarm.wait() => true,
+            _ = self.outlets.alarm.wait() => true,
         }
     }
 
@@ -257,8 +164,8 @@ impl Pair {
             self.take_seen(seen);
         } else if let Ok(ended) = inbox.ended.try_recv() {
             self.take_ended(ended);
-        } else if let Ok(stored) = self.store.answers.try_recv() {
-            self.take_stored(&stored);
+        } else if let Ok(stored) = self.stored.try_recv() {
+            self.rounds.stored(&stored, clock::now());
         } else {
             return false;
         }
@@ -266,47 +173,30 @@ impl Pair {
     }
 
     fn take_seen(&mut self, seen: Seen) -> bool {
-        tracing::trace!(pair = self.policy.pair, "seen {}", seen.brief());
-        if let Seen::Look(side, look) = &seen
-            && let Ok(look) = &**look
-            && self.warm[*side].as_ref() != Some(&look.incarnation)
-        {
-            self.warm[*side] = Some(look.incarnation.clone());
-            self.actor.warm_up(*side);
-        }
-        self.teller.seen(&seen);
-        // While something is under way, every answer may be the one that is waited for.
-        absorb::seen(&mut self.facts, seen) || self.watch.borrow().pace != Pace::Rest
+        self.outlets.teller.seen(&seen);
+        self.rounds.seen(seen, process_now, &mut self.outlets)
     }
 
     fn take_ended(&mut self, ended: Ended) -> bool {
-        tracing::trace!(
-            pair = self.policy.pair,
-            "ended {:?}",
-            ended.step.action.kind()
-        );
-        self.teller.ended(&ended);
-        self.pokes.after(&ended.step.action);
-        if let (Action::Bootstrap { side }, Ok(_)) = (&ended.step.action, &ended.result) {
-            self.actor.warm_up(*side);
-        }
-        if self.watch.borrow().pace == Pace::Urgent {
-            // What comes next may rest on a look at the other member that was sent after this end.
-            self.pokes.all();
-        }
-        absorb::ended(&mut self.facts, ended);
-        true
-    }
-
-    fn take_stored(&mut self, stored: &Stored) -> bool {
-        tracing::trace!(pair = self.policy.pair, "stored {}", stored.token);
-        self.store.take(stored, &mut self.facts);
-        true
+        self.outlets.teller.ended(&ended);
+        self.rounds.ended(ended, &mut self.outlets)
     }
 
     fn take_request(&mut self, asked: Asked) -> bool {
-        self.waiting.insert(asked.request.id, asked.reply);
-        self.facts.requests.push(asked.request);
-        true
+        self.outlets.waiting.insert(asked.request.id, asked.reply);
+        self.rounds.asked(asked.request)
     }
+}
+
+/// The calendar's time in milliseconds since 1970.
+fn wall_ms() -> u64 {
+    let wall = clock::wall()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO);
+    u64::try_from(wall.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What the kernel says of a life at this moment.
+fn process_now(life: &Incarnation) -> Option<ProcessState> {
+    proc::look(life).ok().map(|look| look.state.into())
 }

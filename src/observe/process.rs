@@ -205,7 +205,9 @@ impl Watcher {
                     let told = meter.percent;
                     meter.read(now, look.cpu);
                     let sampled = ProcessState::from(look.state);
-                    if state != Some(sampled) || told.abs_diff(meter.percent) >= 5 {
+                    // Whoever kills one that stands still has to see that it does so afterwards.
+                    let stands = sampled != ProcessState::Running;
+                    if stands || state != Some(sampled) || told.abs_diff(meter.percent) >= 5 {
                         state = Some(sampled);
                         self.tell(ProcessFact {
                             at: now,

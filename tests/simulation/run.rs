@@ -69,6 +69,9 @@ fn peace(world: &mut World) {
     for side in Side::BOTH {
         for end in [
             Fault::DiskTakes(side, 0),
+            Fault::DiskEmptied(side),
+            Fault::DiskMended(side),
+            Fault::Unlocked(side),
             Fault::ApplyTakes(side, 0),
             Fault::ThirdGone(side),
             Fault::StrayUndone(side),
@@ -82,7 +85,7 @@ fn peace(world: &mut World) {
     world.telling = telling;
     world.run(10 * SECOND);
     for side in Side::BOTH {
-        let disk = world.disk.as_ref();
+        let disk = world.state.durable();
         if disk.is_some_and(|disk| disk.quarantine[side].is_some()) {
             world.fault(Fault::Reseeded(side));
         }

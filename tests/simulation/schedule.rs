@@ -85,7 +85,8 @@ fn happening(rng: &mut Rng) -> Happening {
     let thread = rng.pick(&[Thread::Receiver, Thread::Applier]);
     let span = rng.pick(&[50 * MS, 300 * MS, 1_500 * MS, 4 * SECOND]);
     let passing = |fault, end| Happening::Passing(fault, end, span);
-    match rng.within(0, 39) {
+    let age = rng.pick(&[5 * MS, 300 * MS, 3 * SECOND, 12 * SECOND]);
+    match rng.within(0, 50) {
         0..=4 => Happening::Fault(Fault::Killed(side)),
         5 => Happening::Fault(Fault::BothKilled),
         6 | 7 => passing(Fault::Frozen(side), Fault::Thawed(side)),
@@ -117,6 +118,14 @@ fn happening(rng: &mut Rng) -> Happening {
         36 => Happening::Fault(Fault::StoreFails(span)),
         37 => Happening::CleanStop,
         38 => rng.pick(&[Happening::Failover(side), Happening::Ack]),
+        39 => passing(Fault::DiskFull(side), Fault::DiskEmptied(side)),
+        40 => passing(Fault::DiskFails(side), Fault::DiskMended(side)),
+        41 | 42 => passing(Fault::Locked(side), Fault::Unlocked(side)),
+        43 => Happening::Fault(Fault::ProcessesLate(span)),
+        44 => Happening::Fault(Fault::ProcessesLost(side, span)),
+        45 => Happening::Fault(rng.pick(&[Fault::HooksFail(span), Fault::HooksSlow(span)])),
+        46 => Happening::Fault(Fault::StatePutBack(age)),
+        47 => Happening::Fault(Fault::StatePutBackBesideDead(side, age)),
         _ => Happening::Switchover,
     }
 }

@@ -7,6 +7,7 @@ use super::{FAMILIES, SWITCHOVER, each, healthy, recovers, tail, writer};
 use crate::support::policy;
 use crate::world::fault::Fault;
 use crate::world::server::Content;
+use crate::world::store::StateFile;
 use crate::world::{MS, SECOND};
 
 #[test]
@@ -15,11 +16,10 @@ fn a_clean_stop_pauses_and_the_start_lifts_it() {
         let old = writer(world);
         world.stop_daemon();
         assert!(
-            world.run_until(5 * SECOND, |world| world.daemon.as_ref().unwrap().may_exit),
+            world.run_until(5 * SECOND, |world| world.daemon.is_none()),
             "{}",
             tail(world)
         );
-        world.daemon_ends();
         let life = world.servers[old].life.as_ref().unwrap();
         assert!(life.writable && life.source_on && life.timeout_ms == 10_000);
         let at = world.now;
@@ -42,11 +42,10 @@ fn a_clean_stop_with_a_dead_writer_or_reader_ends() {
         world.run(wait);
         world.stop_daemon();
         assert!(
-            world.run_until(10 * SECOND, |world| world.daemon.as_ref().unwrap().may_exit),
+            world.run_until(10 * SECOND, |world| world.daemon.is_none()),
             "{}",
             tail(world)
         );
-        world.daemon_ends();
         world.run(SECOND);
         world.daemon_starts();
         recovers(world, 30 * SECOND);
@@ -102,11 +101,12 @@ fn a_stray_on_the_reader_never_reaches_the_writer() {
 fn an_old_state_file_is_corrected_by_the_heartbeat() {
     each(|world| {
         let old = writer(world);
-        let copy = world.disk.clone();
+        let copy = world.state.clone();
         world.fault(Fault::Killed(old));
         recovers(world, 15 * SECOND);
         world.daemon_ends();
-        world.disk = if world.rng.one_in(2) { copy } else { None };
+        let none = StateFile::default();
+        world.state = if world.rng.one_in(2) { copy } else { none };
         world.daemon_starts();
         recovers(world, 15 * SECOND);
         assert_eq!(writer(world), old.peer(), "{}", tail(world));

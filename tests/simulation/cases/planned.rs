@@ -30,7 +30,7 @@ fn a_switchover_that_cannot_close_the_writer_is_undone() {
         world.request(SWITCHOVER);
         world.run(200 * MS);
         let daemon = world.daemon.as_ref().unwrap();
-        let ended = daemon.memory.last_op.as_ref().expect("it ended");
+        let ended = daemon.memory().last_op.as_ref().expect("it ended");
         assert!(ended.result.is_err(), "{ended:?}");
         recovers(world, 30 * SECOND);
         assert_eq!(writer(world), old);

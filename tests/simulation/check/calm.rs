@@ -21,7 +21,7 @@ pub struct Calm {
 
 impl World {
     fn epoch(&self) -> u64 {
-        let register = self.disk.as_ref().and_then(|disk| disk.register.as_ref());
+        let register = self.state.durable().and_then(|disk| disk.register.as_ref());
         register.map_or(0, |register| register.epoch)
     }
 

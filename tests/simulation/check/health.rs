@@ -13,10 +13,10 @@ impl World {
         let Some(daemon) = &self.daemon else {
             return Some("no daemon".into());
         };
-        if daemon.memory.state != State::Serving {
-            return Some(format!("state {:?}", daemon.memory.state));
+        if daemon.memory().state != State::Serving {
+            return Some(format!("state {:?}", daemon.memory().state));
         }
-        let Some(register) = &daemon.memory.durable.register else {
+        let Some(register) = &daemon.memory().durable.register else {
             return Some("no register".into());
         };
         let (writer, reader) = (register.writer, register.writer.peer());
@@ -28,7 +28,7 @@ impl World {
             return Some("a server is down".into());
         };
         if register.in_sync.as_ref() != Some(&rl.incarnation) {
-            return Some(format!("not in sync: {:?}", daemon.memory.earning));
+            return Some(format!("not in sync: {:?}", daemon.memory().earning));
         }
         if !wl.writable || rl.writable {
             return Some("wrong member open".into());

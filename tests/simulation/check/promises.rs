@@ -27,13 +27,17 @@ impl World {
 
     /// The writer that the state file names.
     pub fn stored_writer(&self) -> Option<Side> {
-        let register = self.disk.as_ref()?.register.as_ref()?;
+        let register = self.state.durable()?.register.as_ref()?;
         Some(register.writer)
     }
 
-    /// The standby that runs now is on record as complete.
+    /// The standby that runs now is on record as complete. What an older copy of the state file says is
+    /// nobody's word: the daemon corrects it by what it sees, and until then there is no record.
     fn is_on_record(&self, standby: Side) -> bool {
-        let register = self.disk.as_ref().and_then(|disk| disk.register.as_ref());
+        if self.state_is_old {
+            return false;
+        }
+        let register = self.state.durable().and_then(|disk| disk.register.as_ref());
         let life = self.servers[standby].life.as_ref();
         register.is_some_and(|register| {
             register.writer != standby
@@ -56,7 +60,7 @@ impl World {
             .life
             .as_ref()
             .is_none_or(|life| life.phase != Phase::Up || life.opened_by_hand);
-        if by_order || !self.is_lossless() {
+        if by_order || !self.is_lossless() || self.state_is_old {
             return;
         }
         // The old writer may still answer commits that the new one has received.
@@ -98,7 +102,7 @@ impl World {
 
     /// A member is opened only after the register that names it was stored, and only complete.
     pub fn check_open(&mut self, side: Side) {
-        let stored = self.disk.as_ref().and_then(|disk| disk.register.as_ref());
+        let stored = self.state.durable().and_then(|disk| disk.register.as_ref());
         if stored.is_none_or(|register| register.writer != side) {
             let stored = format!("{stored:?}");
             self.violated(format!("{side} is opened while the store says {stored}"));
@@ -126,7 +130,7 @@ impl World {
         let look = self
             .daemon
             .as_ref()
-            .and_then(|daemon| daemon.facts.members[to].server.as_ref());
+            .and_then(|daemon| daemon.facts().members[to].server.as_ref());
         let stray = server.binlog.iter().find(|entry| {
             self.was_reader.contains(&entry.txn)
                 && matches!(entry.content, Content::Stray(_))

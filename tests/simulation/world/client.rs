@@ -70,13 +70,14 @@ impl World {
             return false;
         }
         let takes = self.servers[side].disk_takes;
-        let life = self.servers[side].life.as_ref();
-        match life
-            .filter(|_| takes > 0)
-            .map(|life| life.incarnation.clone())
-        {
-            Some(life) => self.after(takes, Event::Commits(side, life, content, session)),
-            None => self.commits(side, content, session),
+        let slow = takes > 0 || self.servers[side].holds_writes();
+        match &mut self.servers[side].life {
+            Some(life) if slow => {
+                life.committing += 1;
+                let life = life.incarnation.clone();
+                self.after(takes, Event::Commits(side, life, content, session));
+            }
+            _ => self.commits(side, content, session),
         }
         true
     }
@@ -94,18 +95,20 @@ impl World {
             // Its client hears of the death.
             return;
         }
-        if !self.servers[side].works() {
+        if !self.servers[side].works() || self.servers[side].holds_writes() {
             let again = Event::Commits(side, life.clone(), content, session);
             self.after(50 * MS, again);
             return;
         }
-        // What was being written when the server was closed is written first.
+        if let Some(life) = &mut self.servers[side].life {
+            life.committing -= 1;
+        }
         self.commits(side, content, session);
     }
 
     /// Whoever prepared an XA transaction commits it, or rolls it back in no binary log.
     pub fn xa_ends(&mut self, side: Side) {
-        if !self.servers[side].answers() {
+        if !self.servers[side].answers() || self.servers[side].holds_writes() {
             self.after(SECOND, Event::XaEnds(side));
             return;
         }
@@ -118,6 +121,10 @@ impl World {
 
     /// Into the binary log, then waiting or answered.
     pub fn commits(&mut self, side: Side, content: Content, session: Session) {
+        if self.servers[side].failing {
+            self.aborts(side);
+            return;
+        }
         let server = &mut self.servers[side];
         let entry = Entry {
             txn: server.next_name(),
@@ -169,7 +176,7 @@ impl World {
                 let wait = self.rng.within(PACE / 2, PACE * 2);
                 self.after(wait, Event::Client(number));
             }
-            Session::Heartbeat => self.beat_answered(side, true),
+            Session::Heartbeat(sent) => self.beat_answered(side, sent, true),
             Session::Nobody => {}
         }
     }

@@ -1,48 +1,49 @@
-//! The daemon around the core: the loop, its timer, its store.
+//! The daemon: the real loop on the world's clock. What it orders is done here, what is seen goes in.
 
+use dualmasterd::act::Ended;
+use dualmasterd::daemon::rounds::Rounds;
 use dualmasterd::decide::table::name;
-use dualmasterd::decide::{Watch, decide};
 use dualmasterd::model::facts::Facts;
 use dualmasterd::model::finding::Finding;
-use dualmasterd::model::member::Both;
 use dualmasterd::model::memory::Memory;
 use dualmasterd::model::request::{Reply, Request, Verb};
+use dualmasterd::model::time::Timestamp;
+use dualmasterd::observe::Seen;
 
-use super::store::Store;
+use super::observe::Eyes;
+use super::orders::{Order, Orders};
+use super::store::Storing;
 use super::tale::Tale;
 use super::{Event, MS, Time, World};
 
-/// The loop runs at least this often.
-const INTERVAL: Time = 250 * MS;
-
 /// The running daemon.
 pub struct Daemon {
-    pub memory: Memory,
-    pub facts: Facts,
-    pub watch: Watch,
+    pub rounds: Rounds,
+    pub eyes: Eyes,
+    pub storing: Storing,
     pub findings: Vec<Finding>,
     pub replies: Vec<Reply>,
-    pub may_exit: bool,
-    /// A fact has changed since the last decision.
-    pub dirty: bool,
-    /// When the look under way was sent, in microseconds.
-    pub looking: Both<Option<Time>>,
-    /// Another look is wanted as soon as that one ends.
-    pub look_again: Both<bool>,
-    /// What the store said of the last life of each server.
-    pub last_lives: Both<Option<dualmasterd::model::incarnation::Incarnation>>,
-    pub beating: Option<(dualmasterd::model::member::Side, Time)>,
-    pub ticks: u32,
-    /// When the timer was set to.
-    pub wake: Option<Time>,
-    /// Decisions that nothing but the timer asked for.
+    /// The epoch that those who act were told.
+    pub epoch: u64,
+    /// Decisions that a decision asked for, and nothing that was seen.
     pub idle_wakes: u64,
-    /// Steps in the newest plan.
-    pub last_plan: usize,
-    pub store: Store,
-    /// The loop runs by then, or it was late; in microseconds.
-    due: Time,
+    /// Something calls for a round.
+    dirty: bool,
+    /// When the timer rings.
+    wake: Option<Time>,
+    /// When the last decision wanted to be asked again.
+    wake_at: Timestamp,
     requests: u64,
+}
+
+impl Daemon {
+    pub fn memory(&self) -> &Memory {
+        self.rounds.memory()
+    }
+
+    pub fn facts(&self) -> &Facts {
+        self.rounds.facts()
+    }
 }
 
 impl World {
@@ -51,28 +52,21 @@ impl World {
             return;
         }
         self.generation += 1;
-        let durable = self.disk.clone();
-        let mut facts = Facts::unseen(self.stamp(self.now), self.boot.clone());
-        facts.stored = Some(durable.clone().unwrap_or_default());
-        let durable_lives = durable.clone().unwrap_or_default().lives;
+        let durable = self.state.open();
+        self.check_stored();
+        let eyes = Eyes::new(&durable.lives);
+        let (boot, now) = (self.boot.clone(), self.stamp(self.now));
         self.daemon = Some(Daemon {
-            memory: Memory::after_start(durable.unwrap_or_default(), self.stamp(self.now)),
-            facts,
-            watch: Watch::default(),
+            rounds: Rounds::new(self.policy.clone(), durable, boot, now, None),
+            eyes,
+            storing: Storing::default(),
             findings: Vec::new(),
             replies: Vec::new(),
-            may_exit: false,
-            dirty: true,
-            looking: Both::default(),
-            look_again: Both::default(),
-            last_lives: durable_lives,
-            beating: None,
-            ticks: 0,
-            wake: None,
+            epoch: 0,
             idle_wakes: 0,
-            last_plan: 0,
-            store: Store::default(),
-            due: self.now,
+            dirty: true,
+            wake: None,
+            wake_at: now,
             requests: 0,
         });
         self.tell(Tale::Happened, || "the daemon starts".into());
@@ -81,18 +75,24 @@ impl World {
 
     /// SIGKILL, or the end of a clean stop: nothing of it is left but the disk.
     pub fn daemon_ends(&mut self) {
+        self.store_is_cut_short(false);
+        self.daemon_is_gone();
+    }
+
+    /// It ended, with its host or alone.
+    pub fn daemon_is_gone(&mut self) {
         self.say(|| "daemon ends".into());
-        self.store_is_cut_short();
         self.daemon = None;
         self.generation += 1;
     }
 
     pub fn woken(&mut self, at: Time) {
+        let stamp = self.stamp(at);
         if let Some(daemon) = &mut self.daemon
             && daemon.wake == Some(at)
         {
             daemon.wake = None;
-            if !daemon.dirty {
+            if !daemon.dirty && daemon.wake_at <= stamp {
                 daemon.idle_wakes += 1;
             }
             daemon.dirty = true;
@@ -107,12 +107,11 @@ impl World {
         };
         daemon.requests += 1;
         let id = daemon.requests;
-        daemon.facts.requests.push(Request {
+        daemon.dirty |= daemon.rounds.asked(Request {
             id,
             verb,
             dry_run: false,
         });
-        daemon.dirty = true;
         id
     }
 
@@ -120,100 +119,126 @@ impl World {
     pub fn stop_daemon(&mut self) {
         self.tell(Tale::Happened, || "the daemon is told to stop".into());
         if let Some(daemon) = &mut self.daemon {
-            daemon.facts.stopping = true;
-            daemon.dirty = true;
+            daemon.dirty |= daemon.rounds.stop(true);
         }
     }
 
-    /// One turn of the loop, if anything has changed.
+    /// An observer publishes.
+    pub fn see(&mut self, seen: Seen) {
+        let Some(daemon) = &mut self.daemon else {
+            return;
+        };
+        let mut orders = Orders::default();
+        let (processes, servers) = (&self.processes, &self.servers);
+        let now = |life: &_| super::observe::state_of(processes, servers, life);
+        daemon.dirty |= daemon.rounds.seen(seen, now, &mut orders);
+        self.follow(orders);
+    }
+
+    /// An action ended.
+    pub fn ended(&mut self, ended: Ended) {
+        let Some(daemon) = &mut self.daemon else {
+            return;
+        };
+        let mut orders = Orders::default();
+        daemon.dirty |= daemon.rounds.ended(ended, &mut orders);
+        self.follow(orders);
+    }
+
+    /// The storing thread answers.
+    pub fn hears_of_store(&mut self, stored: &dualmasterd::store::writer::Stored) {
+        let now = self.stamp(self.now);
+        if let Some(daemon) = &mut self.daemon {
+            daemon.dirty |= daemon.rounds.stored(stored, now);
+        }
+    }
+
+    /// One round of the loop, if anything calls for it.
     pub fn decide(&mut self) -> bool {
         let (now, wall_ms) = (self.stamp(self.now), self.wall_ms());
         let Some(daemon) = &mut self.daemon else {
             return false;
         };
-        if !daemon.dirty {
+        if !std::mem::take(&mut daemon.dirty) {
             return false;
         }
-        daemon.dirty = false;
-        if self.now > daemon.due + INTERVAL {
-            daemon.facts.late_at = Some(now);
-        }
-        daemon.facts.now = now;
-        daemon.facts.wall_ms = wall_ms;
-        let decision = decide(&self.policy, &daemon.memory, &daemon.facts);
         self.decisions += 1;
-        daemon.facts.requests.clear();
-        let before = std::mem::replace(&mut daemon.memory, decision.memory);
-        let (moved, earned) = (
-            name(&before.state) != name(&daemon.memory.state),
-            before.earning != daemon.memory.earning,
-        );
-        let to = daemon.memory.writer();
-        let moved_to = to.filter(|to| before.writer().is_some_and(|from| from != *to));
-        daemon.watch = decision.watch;
-        let found = std::mem::replace(&mut daemon.findings, decision.findings);
-        daemon.may_exit = decision.may_exit;
-        daemon.last_plan = decision.plan.len();
-        daemon.replies.extend(decision.replies.iter().cloned());
-        if let Some(to) = moved_to {
+        let before = daemon.memory();
+        let (state, writer, earning) =
+            (name(&before.state), before.writer(), before.earning.clone());
+        let mut orders = Orders::default();
+        let may_exit = daemon.rounds.turn(now, wall_ms, &mut orders);
+        let after = daemon.memory();
+        let to = after.writer();
+        if self.telling {
+            let (state_now, earning_now) = (name(&after.state), after.earning.clone());
+            if state_now != state {
+                self.tell(Tale::Did, || format!("state {state_now:?}"));
+            }
+            if earning_now != earning {
+                self.say(|| format!("earning {earning_now:?}"));
+            }
+        }
+        if let Some(to) = to.filter(|to| writer.is_some_and(|from| from != *to)) {
             self.check_move(to);
         }
-        if self.telling {
-            self.tell_found(&found);
-            if moved {
-                let memory = self.daemon.as_ref().map(|daemon| &daemon.memory);
-                let state = memory.map(|memory| name(&memory.state));
-                self.tell(Tale::Did, || format!("state {:?}", state));
-            }
-            if earned {
-                let earning = self
-                    .daemon
-                    .as_ref()
-                    .map(|daemon| daemon.memory.earning.clone());
-                self.say(|| format!("earning {earning:?}"));
-            }
-            for reply in &decision.replies {
-                self.tell(Tale::Did, || format!("reply {:?}", reply.result));
+        self.follow(orders);
+        self.state_is_old = self.state_is_old && self.unhealthy().is_some();
+        if may_exit && self.daemon.is_some() {
+            self.daemon_ends();
+            if self.stopped_daemon_returns {
+                let wait = self.rng.within(50 * MS, 5_000 * MS);
+                self.after(wait, Event::DaemonStarts);
             }
         }
-        self.store();
-        for step in decision.plan {
-            self.begin(step);
-            self.die_at_action = self.die_at_action.map(|left| left - 1);
-            if self.die_at_action == Some(0) {
-                self.die_at_action = None;
-                self.fault(super::fault::Fault::DaemonKilled);
-                return true;
-            }
-        }
-        self.set_timer(decision.wake_at.as_nanos() / 1_000);
-        self.hurry();
-        self.leave();
         true
     }
 
-    /// A daemon that was told to stop leaves once what it leaves behind is in place.
-    fn leave(&mut self) {
-        let may = self.daemon.as_ref().is_some_and(|daemon| {
-            daemon.facts.stopping && daemon.may_exit && daemon.store.writing.is_none()
-        });
-        if may && self.stopped_daemon_returns {
-            self.daemon_ends();
-            let wait = self.rng.within(50 * MS, 5_000 * MS);
-            self.after(wait, Event::DaemonStarts);
+    /// Does what was ordered; a daemon that is killed on the way leaves the rest.
+    fn follow(&mut self, Orders(orders): Orders) {
+        for order in orders {
+            let Some(daemon) = &mut self.daemon else {
+                return;
+            };
+            match order {
+                Order::Epoch(epoch) => daemon.epoch = epoch,
+                Order::Store(token, payload) => self.submitted(token, payload),
+                Order::Report { findings, wake_at } => {
+                    daemon.wake_at = wake_at;
+                    let before = std::mem::replace(&mut daemon.findings, findings);
+                    self.tell_found(&before);
+                }
+                Order::Begin(step) => {
+                    self.begin(step);
+                    self.die_at_action = self.die_at_action.map(|left| left - 1);
+                    if self.die_at_action == Some(0) {
+                        self.die_at_action = None;
+                        self.fault(super::fault::Fault::DaemonKilled);
+                    }
+                }
+                Order::Reply(reply) => {
+                    self.tell(Tale::Did, || format!("reply {:?}", reply.result));
+                    if let Some(daemon) = &mut self.daemon {
+                        daemon.replies.push(reply);
+                    }
+                }
+                Order::Watch(watch) => self.steered(watch),
+                Order::LookAt(side) => self.poke(side),
+                Order::Inspect(side) => self.look_at_files(side),
+                Order::LookAtEndpoint => self.look_at_endpoint(),
+                Order::Wake(at) => self.set_timer(at),
+            }
         }
     }
 
-    fn set_timer(&mut self, at: Time) {
+    /// A moment that has passed rings at once.
+    fn set_timer(&mut self, at: Timestamp) {
         let now = self.now;
         let Some(daemon) = &mut self.daemon else {
             return;
         };
-        let at = at.max(now + 1);
-        daemon.due = at.min(now + INTERVAL);
-        if at > now + 3_600 * super::SECOND {
-            daemon.wake = None;
-        } else if daemon.wake != Some(at) {
+        let at = at.as_nanos().div_ceil(1_000).max(now + 1);
+        if daemon.wake != Some(at) {
             daemon.wake = Some(at);
             self.after(at - now, Event::Wake(self.generation, at));
         }

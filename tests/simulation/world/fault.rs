@@ -46,6 +46,15 @@ pub enum Fault {
     DiskFreed(Side),
     /// Every commit takes this long on its disk, in microseconds; 0 ends it.
     DiskTakes(Side, Time),
+    /// Its disk has no space left.
+    DiskFull(Side),
+    DiskEmptied(Side),
+    /// Whatever is written to its disk fails.
+    DiskFails(Side),
+    DiskMended(Side),
+    /// A session there holds a lock on everything.
+    Locked(Side),
+    Unlocked(Side),
     /// Its applier takes this long for a transaction, in microseconds; 0 ends it.
     ApplyTakes(Side, Time),
     /// A replica that is not of the pair connects, and acknowledges.
@@ -65,6 +74,19 @@ pub enum Fault {
     LooksLate(Time),
     /// Answers of this server do not come for so long, in microseconds.
     LooksLost(Side, Time),
+    /// What the kernel says of processes is heard late for so long, in microseconds.
+    ProcessesLate(Time),
+    /// What the kernel says of this process is not heard for so long, in microseconds.
+    ProcessesLost(Side, Time),
+    /// Every hook fails for so long, in microseconds.
+    HooksFail(Time),
+    /// Hooks take long, or longer than they may, for so long, in microseconds.
+    HooksSlow(Time),
+    /// The daemon is killed, its state file put back as it was so long ago, in microseconds, and the daemon
+    /// started again.
+    StatePutBack(Time),
+    /// The same, and this member dies meanwhile.
+    StatePutBackBesideDead(Side, Time),
     /// The state file's disk is slow for so long, in microseconds.
     StoreSlow(Time),
     /// The state file cannot be written for so long, in microseconds.
@@ -81,13 +103,7 @@ impl World {
             Fault::Thawed(side) => self.freeze(side, false),
             Fault::Stopped(side) => self.server_is_told_to_stop(side),
             Fault::HostReboots => self.reboot(),
-            Fault::DaemonKilled => {
-                if self.daemon.is_some() {
-                    self.daemon_ends();
-                    let wait = self.rng.within(5 * MS, 800 * MS);
-                    self.after(wait, Event::DaemonStarts);
-                }
-            }
+            Fault::DaemonKilled => self.daemon_is_killed(),
             Fault::OpenedByHand(side) => {
                 if let Some(life) = self.servers[side].life.as_mut() {
                     life.opened_by_hand |= !life.writable;
@@ -101,7 +117,7 @@ impl World {
             }
             Fault::Stray(side) => self.stray(side),
             Fault::Flushed(side) => {
-                if self.servers[side].answers() {
+                if self.servers[side].answers() && !self.servers[side].holds_writes() {
                     self.commits(side, Content::Flush, Session::Nobody);
                 }
             }
@@ -130,6 +146,15 @@ impl World {
             }
             Fault::DiskStuck(side) => self.disk_sticks(side, true),
             Fault::DiskFreed(side) => self.disk_sticks(side, false),
+            Fault::DiskFull(side) => self.servers[side].full = true,
+            Fault::DiskEmptied(side) => {
+                self.servers[side].full = false;
+                self.goes_on(side);
+            }
+            Fault::DiskFails(side) => self.servers[side].failing = true,
+            Fault::DiskMended(side) => self.servers[side].failing = false,
+            Fault::Locked(side) => self.locks(side, true),
+            Fault::Unlocked(side) => self.locks(side, false),
             Fault::DiskTakes(side, takes) => self.servers[side].disk_takes = takes,
             Fault::ApplyTakes(side, takes) => {
                 self.servers[side].apply_takes = takes;
@@ -158,6 +183,15 @@ impl World {
             Fault::DaemonStands(span) => self.daemon_stands(span),
             Fault::LooksLate(span) => self.weather.looks_late = now + span,
             Fault::LooksLost(side, span) => self.weather.looks_lost[side] = now + span,
+            Fault::ProcessesLate(span) => self.weather.processes_late = now + span,
+            Fault::ProcessesLost(side, span) => self.weather.processes_lost[side] = now + span,
+            Fault::HooksFail(span) => self.weather.hooks_fail = now + span,
+            Fault::HooksSlow(span) => self.weather.hooks_slow = now + span,
+            Fault::StatePutBack(age) => self.put_back(age),
+            Fault::StatePutBackBesideDead(side, age) => {
+                self.put_back(age);
+                self.server_dies(side);
+            }
             Fault::StoreSlow(span) => self.weather.store_slow = now + span,
             Fault::StoreFails(span) => self.weather.store_fails = now + span,
             Fault::Mute(side) => {
@@ -178,9 +212,35 @@ impl World {
         }
     }
 
+    fn daemon_is_killed(&mut self) {
+        if self.daemon.is_some() {
+            self.daemon_ends();
+            let wait = self.rng.within(5 * MS, 800 * MS);
+            self.after(wait, Event::DaemonStarts);
+        }
+    }
+
+    fn put_back(&mut self, age: Time) {
+        self.daemon_is_killed();
+        if self.daemon.is_none() {
+            self.state_is_put_back(age);
+        }
+    }
+
+    /// A session takes a lock on everything, or lets it go.
+    pub fn locks(&mut self, side: Side, locked: bool) {
+        if self.servers[side].answers()
+            && let Some(life) = self.servers[side].life.as_mut()
+        {
+            life.locked = locked;
+            self.after(MS, Event::Applies(side));
+        }
+    }
+
     /// Both servers and the daemon end at once; relay logs were in the page cache only.
     fn reboot(&mut self) {
-        self.daemon_ends();
+        self.store_is_cut_short(true);
+        self.daemon_is_gone();
         for side in Side::BOTH {
             self.servers[side].life = None;
             self.processes[side] = None;
@@ -194,12 +254,12 @@ impl World {
     }
 
     fn stray(&mut self, side: Side) {
-        if !self.servers[side].answers() {
+        if !self.servers[side].answers() || self.servers[side].holds_writes() {
             return;
         }
         self.strays += 1;
         let stray = Content::Stray(self.strays);
-        if self.stored_writer() == Some(side.peer()) {
+        if self.stored_writer() == Some(side.peer()) && !self.state_is_old {
             self.was_reader.insert(self.servers[side].next_name());
         }
         self.commits(side, stray, Session::Nobody);

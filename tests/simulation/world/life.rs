@@ -16,16 +16,19 @@ impl World {
             let copy = self.servers[side.peer()].binlog.clone();
             self.servers[side].reseeded(copy);
         }
+        self.servers[side].started = self.now;
         self.servers[side].boot(incarnation.clone());
         self.processes[side] = Some(Process {
             incarnation: incarnation.clone(),
             state: ProcessState::Running,
             ended: None,
-            stops_by_order: false,
         });
         self.process_seen(side);
         let wait = self.rng.within(100 * MS, 400 * MS);
         self.after(wait, Event::Booted(side, incarnation));
+        if self.servers[side].full || self.servers[side].failing {
+            self.ends(side, Ended::Code(1));
+        }
     }
 
     pub fn booted(&mut self, side: Side, incarnation: &Incarnation) {
@@ -34,7 +37,6 @@ impl World {
             && life.phase == Phase::Booting
         {
             life.phase = Phase::Up;
-            self.poke(side);
         }
     }
 
@@ -45,6 +47,11 @@ impl World {
             Some(life) if life.disk_stuck => life.killed = true,
             Some(_) | None => self.ends(side, Ended::Signal(9)),
         }
+    }
+
+    /// It cannot write what it must not lose.
+    pub fn aborts(&mut self, side: Side) {
+        self.ends(side, Ended::Signal(6));
     }
 
     fn ends(&mut self, side: Side, how: Ended) {
@@ -72,13 +79,6 @@ impl World {
         self.after(seen, Event::ProcessSeen(side));
         let gone = self.rng.within(10 * MS, 400 * MS);
         self.after(gone, Event::Reaped(side, life.incarnation));
-        if self
-            .daemon
-            .as_ref()
-            .is_some_and(|daemon| daemon.beating.is_some_and(|(at, _)| at == side))
-        {
-            self.beat_answered(side, false);
-        }
     }
 
     /// Its sockets close only now.
@@ -102,7 +102,6 @@ impl World {
         };
         life.disk_stuck = stuck;
         let killed = life.killed;
-        self.after(MS, Event::ProcessSeen(side));
         if !stuck && killed {
             self.server_dies(side);
         } else if !stuck {
@@ -115,14 +114,13 @@ impl World {
             return;
         };
         life.frozen = frozen;
-        self.after(MS, Event::ProcessSeen(side));
         if !frozen {
             self.goes_on(side);
         }
     }
 
     /// A server that stood still does what it had been asked to do meanwhile.
-    fn goes_on(&mut self, side: Side) {
+    pub fn goes_on(&mut self, side: Side) {
         if !self.servers[side].works() {
             return;
         }
@@ -131,19 +129,12 @@ impl World {
             self.ship_soon(to);
         }
         self.after(MS, Event::Applies(side));
-        if self
-            .daemon
-            .as_ref()
-            .is_some_and(|daemon| daemon.beating.is_some_and(|(at, _)| at == side))
-        {
-            let waits = self.servers[side].life.as_ref().is_some_and(|life| {
-                life.waiting
-                    .iter()
-                    .any(|waiting| waiting.session == Session::Heartbeat)
-            });
-            if !waits {
-                self.beat_answered(side, false);
-            }
+        let waits = self.servers[side].life.as_ref().is_some_and(|life| {
+            let beats = |session| matches!(session, Session::Heartbeat(_));
+            life.waiting.iter().any(|waiting| beats(waiting.session))
+        });
+        if !waits {
+            self.beat_is_lost(side);
         }
     }
 
@@ -159,13 +150,9 @@ impl World {
         };
         life.phase = Phase::Stopping;
         let incarnation = life.incarnation.clone();
-        if let Some(process) = &mut self.processes[side] {
-            process.stops_by_order = true;
-        }
         self.release_all(side, heard);
         self.sessions_end(side);
-        self.beat_answered(side, false);
-        self.after(MS, Event::ProcessSeen(side));
+        self.beat_is_lost(side);
         let wait = match self.family() {
             // With a receiver connected it takes eleven seconds.
             Family::Mysql if self.rng.one_in(4) => self.rng.within(8 * SECOND, 12 * SECOND),

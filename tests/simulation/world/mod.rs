@@ -6,6 +6,7 @@ pub mod daemon;
 pub mod fault;
 pub mod life;
 pub mod observe;
+pub mod orders;
 pub mod replicate;
 pub mod rng;
 pub mod server;
@@ -18,7 +19,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use dualmasterd::model::action::{ActionKind, Step};
 use dualmasterd::model::incarnation::{BootId, Incarnation};
 use dualmasterd::model::member::{Both, Side};
-use dualmasterd::model::memory::Durable;
 use dualmasterd::model::policy::Policy;
 use dualmasterd::model::process::{Ended, ProcessState};
 use dualmasterd::model::server::Family;
@@ -28,6 +28,7 @@ use self::client::Client;
 use self::daemon::Daemon;
 use self::rng::Rng;
 use self::server::Server;
+use self::store::StateFile;
 use self::tale::Line;
 use self::weather::Weather;
 
@@ -43,8 +44,13 @@ pub enum Event {
     Tick(u32),
     LookEnds(u32, Side, Time),
     LookTimesOut(u32, Side, Time),
+    /// The next look is due, unless somebody looked since.
+    LookDue(u32, Side, u64),
     HeartbeatEnds(u32, Side, bool, Time),
+    HeartbeatWaits(u32, Side, Time),
     ProcessSeen(Side),
+    /// What the kernel says of a process is heard late.
+    ProcessTold(u32, Side),
     Effect(u32, Box<Step>, Time),
     Outcome(
         u32,
@@ -83,8 +89,11 @@ impl Event {
             Self::Tick(_)
                 | Self::LookEnds(..)
                 | Self::LookTimesOut(..)
+                | Self::LookDue(..)
                 | Self::HeartbeatEnds(..)
+                | Self::HeartbeatWaits(..)
                 | Self::ProcessSeen(_)
+                | Self::ProcessTold(..)
                 | Self::Outcome(..)
                 | Self::Stored(..)
                 | Self::Wake(..)
@@ -98,7 +107,6 @@ pub struct Process {
     pub incarnation: Incarnation,
     pub state: ProcessState,
     pub ended: Option<Ended>,
-    pub stops_by_order: bool,
 }
 
 /// Where the endpoint leads.
@@ -117,8 +125,14 @@ pub struct World {
     pub processes: Both<Option<Process>>,
     pub boot: BootId,
     pub endpoint: Endpoint,
-    /// What is on disk.
-    pub disk: Option<Durable>,
+    pub state: StateFile,
+    /// What the state file was, and since when.
+    pub copies: Vec<(Time, StateFile)>,
+    /// The state file was put back from an older copy, and what it says counts for no promise until the
+    /// pair is well or the daemon has stored that nobody may rely on the standby.
+    pub state_is_old: bool,
+    /// The epoch in which that was.
+    pub put_back_in: u64,
     pub daemon: Option<Daemon>,
     /// Counts the daemon's lives: events of an earlier one mean nothing to this one.
     pub generation: u32,
@@ -169,7 +183,10 @@ impl World {
             processes: Both::default(),
             boot: BootId("boot-1".into()),
             endpoint: Endpoint::default(),
-            disk: None,
+            state: StateFile::default(),
+            copies: Vec::new(),
+            state_is_old: false,
+            put_back_in: 0,
             daemon: None,
             generation: 0,
             clients: vec![Client::default(), Client::default()],
@@ -278,18 +295,30 @@ impl World {
             Event::LookTimesOut(life, side, asked) if life == self.generation => {
                 self.look_times_out(side, asked);
             }
+            Event::LookDue(life, side, rests) if life == self.generation => {
+                self.look_due(side, rests);
+            }
             Event::HeartbeatEnds(life, side, ok, sent) if life == self.generation => {
                 self.heartbeat_ends(side, ok, sent);
             }
+            Event::HeartbeatWaits(life, side, sent) if life == self.generation => {
+                self.heartbeat_waits(side, sent);
+            }
             Event::Outcome(life, step, begun, result) if life == self.generation => {
-                self.outcome(&step, begun, result);
+                self.outcome(*step, begun, result);
             }
             Event::Stored(life) if life == self.generation => self.stored(),
             Event::Wake(life, at) if life == self.generation => self.woken(at),
+            Event::ProcessTold(life, side) if life == self.generation => {
+                self.process_is_told(side);
+            }
             Event::Tick(_)
             | Event::LookEnds(..)
             | Event::LookTimesOut(..)
+            | Event::LookDue(..)
             | Event::HeartbeatEnds(..)
+            | Event::HeartbeatWaits(..)
+            | Event::ProcessTold(..)
             | Event::Outcome(..)
             | Event::Stored(..)
             | Event::Wake(..) => {}

@@ -73,13 +73,14 @@ impl World {
                 lost.then(|| error(13114, "Replica has more GTIDs than the source has"))?
             }
             Family::Mariadb => {
-                // An open server is ahead of its peer, and asks from the peer's newest transaction.
+                // What was received last is asked from; else an open server, which is ahead of its peer, asks
+                // from the peer's newest transaction.
                 let open = replica.life.as_ref().is_some_and(|life| life.writable);
                 let newest = source
                     .binlog
                     .last()
                     .filter(|newest| open && replica.has.contains_key(&newest.txn));
-                let asked = newest.or(replica.relay.back()).or(replica.binlog.last())?;
+                let asked = replica.relay.back().or(newest).or(replica.binlog.last())?;
                 let known = source.has.get(&asked.txn) == Some(&asked.content)
                     || replica.side == asked.txn.origin && source.has.contains_key(&asked.txn);
                 (!known).then(|| error(1236, "GTID which is not in the master's binlog"))?
@@ -141,13 +142,17 @@ impl World {
     /// Whatever the source has in its binary log and the replica lacks goes over.
     pub fn ships(&mut self, to: Side) {
         let from = to.peer();
-        if !self.servers[to].works() || !self.servers[from].works() {
+        if !self.servers[to].works() || !self.servers[from].works() || self.servers[to].full {
             return;
         }
         let Some(life) = &self.servers[to].life else {
             return;
         };
         if life.receiver != Receiver::Running {
+            return;
+        }
+        if self.servers[to].failing {
+            self.aborts(to);
             return;
         }
         let (cursor, acks, connected_at) = (life.cursor, life.acks, life.connected_at);
@@ -262,11 +267,11 @@ impl World {
     /// The applier takes what was received.
     pub fn applies(&mut self, side: Side) {
         let strict = self.family() == Family::Mariadb;
-        if !self.servers[side].works() {
+        if !self.servers[side].works() || self.servers[side].holds_writes() {
             return;
         }
         let acknowledged = self.is_acknowledging(side.peer());
-        let (now, writer) = (self.now, self.stored_writer());
+        let (now, writer, old) = (self.now, self.stored_writer(), self.state_is_old);
         let server = &mut self.servers[side];
         let takes = server.apply_takes;
         if server.life.as_ref().is_some_and(|life| life.applying > now) {
@@ -296,7 +301,7 @@ impl World {
                 break;
             };
             if !server.has.contains_key(&entry.txn) {
-                if writer == Some(side) && matches!(entry.content, Content::Stray(_)) {
+                if writer == Some(side) && !old && matches!(entry.content, Content::Stray(_)) {
                     stray = Some(entry.clone());
                 }
                 server.log(entry, true);
@@ -319,6 +324,7 @@ impl World {
     /// The receiver of this member is connected, alive and answers its source.
     pub fn is_acknowledging(&self, replica: Side) -> bool {
         self.servers[replica].works()
+            && !self.servers[replica].full
             && self.servers[replica.peer()].works()
             && self.servers[replica]
                 .life

@@ -55,7 +55,8 @@ impl Entry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Session {
     Client(usize),
-    Heartbeat,
+    /// The heartbeat that was sent then, in microseconds.
+    Heartbeat(u64),
     Nobody,
 }
 
@@ -121,6 +122,10 @@ pub struct Life {
     /// What its receiver acknowledges.
     pub acks: Acks,
     pub waiting: VecDeque<Waiting>,
+    /// Commits that wait for the disk, or for a lock on everything.
+    pub committing: u32,
+    /// A session holds a lock on everything.
+    pub locked: bool,
     /// The peer's receiver counts as a semi-sync client until then, in microseconds.
     pub client_until: u64,
     pub events_on: bool,
@@ -148,6 +153,10 @@ pub struct Server {
     pub apply_takes: u64,
     /// A commit takes this long on its disk.
     pub disk_takes: u64,
+    /// Its disk has no space: whoever writes waits for some.
+    pub full: bool,
+    /// Its disk fails: whoever writes ends its server.
+    pub failing: bool,
     pub prepared_xa: u32,
     /// As the server reports it.
     pub executed: GtidSet,
@@ -156,6 +165,8 @@ pub struct Server {
     pub life: Option<Life>,
     /// Its datadir is replaced by a copy of its peer's before it starts again.
     pub reseed: bool,
+    /// When it was started last, in microseconds.
+    pub started: u64,
     /// What its pid file says.
     pub last_life: Option<Incarnation>,
     /// The heartbeat table.
@@ -181,11 +192,14 @@ impl Server {
             unreadable: false,
             apply_takes: 0,
             disk_takes: 0,
+            full: false,
+            failing: false,
             prepared_xa: 0,
             executed: GtidSet::new(),
             received: GtidSet::new(),
             life: None,
             reseed: false,
+            started: 0,
             last_life: None,
             beats: BTreeMap::new(),
             top: BTreeMap::new(),
@@ -197,6 +211,11 @@ impl Server {
         self.life
             .as_ref()
             .is_some_and(|life| !life.frozen && !life.disk_stuck)
+    }
+
+    /// Whoever writes waits, though the server answers.
+    pub fn holds_writes(&self) -> bool {
+        self.full || self.life.as_ref().is_some_and(|life| life.locked)
     }
 
     /// One can log in now.
@@ -388,6 +407,8 @@ impl Server {
             connected_at: 0,
             acks: Acks::All,
             waiting: VecDeque::new(),
+            committing: 0,
+            locked: false,
             client_until: 0,
             events_on: false,
             cursor: 0,

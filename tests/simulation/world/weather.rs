@@ -4,6 +4,9 @@ use dualmasterd::model::member::{Both, Side};
 
 use super::{Event, MS, SECOND, Time, World};
 
+/// A hook that takes longer is killed.
+const HOOK_LIMIT: Time = 4 * SECOND;
+
 /// Troubles of the daemon's own, each until a moment in microseconds.
 #[derive(Debug, Default)]
 pub struct Weather {
@@ -11,6 +14,14 @@ pub struct Weather {
     pub looks_late: Time,
     /// Answers to looks never come.
     pub looks_lost: Both<Time>,
+    /// What the kernel says of a process comes late.
+    pub processes_late: Time,
+    /// What the kernel says of this member's process is not heard.
+    pub processes_lost: Both<Time>,
+    /// Hooks fail.
+    pub hooks_fail: Time,
+    /// Hooks take long, or longer than they may.
+    pub hooks_slow: Time,
     /// The state file's disk is slow.
     pub store_slow: Time,
     /// The state file cannot be written.
@@ -39,6 +50,29 @@ impl World {
     /// The answer to a look that ends now is lost.
     pub fn look_is_lost(&self, side: Side) -> bool {
         self.now < self.weather.looks_lost[side]
+    }
+
+    /// How long it takes until it is heard what the kernel says of this member's process; `None` where it is
+    /// not heard.
+    pub fn process_takes(&mut self, side: Side) -> Option<Time> {
+        if self.now < self.weather.processes_lost[side] {
+            None
+        } else if self.now < self.weather.processes_late {
+            Some(self.rng.within(MS, 900 * MS))
+        } else {
+            Some(0)
+        }
+    }
+
+    /// How long a hook runs, and whether it succeeds.
+    pub fn hook_takes(&mut self) -> (Time, bool) {
+        let fails = self.now < self.weather.hooks_fail;
+        if self.now < self.weather.hooks_slow {
+            let takes = self.rng.within(100 * MS, 3 * HOOK_LIMIT / 2);
+            (takes.min(HOOK_LIMIT), !fails && takes < HOOK_LIMIT)
+        } else {
+            (self.rng.within(MS, 10 * MS), !fails)
+        }
     }
 
     /// How long a write of the state file takes.

@@ -6,25 +6,31 @@ use dualmasterd::model::incarnation::Incarnation;
 use dualmasterd::model::member::Side;
 use dualmasterd::model::process::ProcessState;
 
-use super::Effect::{self, Ends};
+use super::Effect::{self, Ends, Waits};
 use super::{done, failed};
-use crate::world::World;
-use crate::world::server::{Content, Entry};
+use crate::world::server::{Content, Entry, Phase};
+use crate::world::{Time, World};
+
+/// Why nothing is saved on a disk that takes nothing.
+const NO_COPY: &str = "the copy cannot be written";
 
 impl World {
-    pub(super) fn starts(&mut self, side: Side) -> Effect {
+    /// A start ends once the server lets somebody in, or has ended.
+    pub(super) fn starts(&mut self, side: Side, begun: Time) -> Effect {
         let running = self.processes[side]
             .as_ref()
             .is_some_and(|process| process.state != ProcessState::Gone);
-        if running {
-            return if self.servers[side].life.is_some() {
-                done()
-            } else {
-                failed("the old process is still there")
-            };
+        let started = self.servers[side].started >= begun;
+        match &self.servers[side].life {
+            Some(life) if started && life.phase == Phase::Booting => Waits,
+            Some(_) => done(),
+            None if started => failed("the server ended at its start"),
+            None if running => failed("the old process is still there"),
+            None => {
+                self.server_starts(side);
+                Waits
+            }
         }
-        self.server_starts(side);
-        done()
     }
 
     /// SIGKILL, if it is still that life.
@@ -77,6 +83,9 @@ impl World {
             return failed("the process is still there");
         }
         let server = &self.servers[side];
+        if server.full || server.failing {
+            return failed(NO_COPY);
+        }
         let lacks = |entry: &Entry| !known.contains(&server.set([entry]));
         let Some(first) = server.binlog.iter().position(lacks) else {
             return Ends(Ok(Brought::Removed(Saved::default())));
@@ -100,6 +109,9 @@ impl World {
             return failed("the process is still there");
         }
         let server = &self.servers[side];
+        if server.full || server.failing {
+            return failed(NO_COPY);
+        }
         let lacks = |entry: &Entry| !known.contains(&server.set([entry]));
         let Some(first) = server.binlog.iter().position(lacks) else {
             return Ends(Ok(Brought::Removed(Saved::default())));
@@ -122,15 +134,24 @@ impl World {
         })))
     }
 
+    /// What is to be saved finds its place, or none.
+    pub(super) fn keeps_copy(&self, side: Side, kept: Effect) -> Effect {
+        match &self.servers[side] {
+            server if server.full || server.failing => failed(NO_COPY),
+            _ => kept,
+        }
+    }
+
     pub(super) fn saves_own(&self, side: Side, known: &GtidSet) -> Effect {
         let server = &self.servers[side];
         let lacks = |entry: &&Entry| !known.contains(&server.set([*entry]));
         let own: Vec<_> = server.binlog.iter().filter(lacks).collect();
-        Ends(Ok(Brought::Saved(Saved {
+        let saved = Saved {
             count: own.len() as u64,
             gtids: server.set(own),
             rows: Vec::new(),
             saved_to: "/saved".into(),
-        })))
+        };
+        self.keeps_copy(side, Ends(Ok(Brought::Saved(saved))))
     }
 }

@@ -4,7 +4,8 @@ mod files;
 mod links;
 mod servers;
 
-use dualmasterd::model::action::{Action, ActionError, ActionKind, Brought, Outcome, Step};
+use dualmasterd::act::Ended;
+use dualmasterd::model::action::{Action, ActionError, ActionKind, Brought, Step};
 use dualmasterd::model::member::Side;
 
 use super::server::{Content, Life, Session};
@@ -38,8 +39,6 @@ impl World {
         let kind = step.action.kind();
         self.tell_begun(&step.action);
         *self.planned.entry(kind).or_default() += 1;
-        let work = self.work(step.action.side());
-        work.running.insert(kind);
         let wait = match kind {
             ActionKind::Initialise => 300 * MS,
             ActionKind::Bootstrap => 50 * MS,
@@ -48,57 +47,30 @@ impl World {
             _ => self.rng.within(MS / 4, 3 * MS),
         };
         let begun = self.now;
-        self.after(wait, Event::Effect(self.generation, Box::new(step), begun));
-    }
-
-    fn work(&mut self, side: Option<Side>) -> &mut dualmasterd::model::facts::Work {
-        let facts = &mut self.daemon.as_mut().expect("it acts").facts;
-        match side {
-            Some(side) => &mut facts.members[side].work,
-            None => &mut facts.pair,
+        let stale = self.daemon.as_ref().map(|daemon| daemon.epoch) != Some(step.epoch);
+        let step = Box::new(step);
+        if stale {
+            let event = Event::Outcome(self.generation, step, begun, Err(ActionError::Stale));
+            self.after(0, event);
+        } else {
+            self.after(wait, Event::Effect(self.generation, step, begun));
         }
     }
 
-    pub fn outcome(&mut self, step: &Step, begun: Time, result: Result<Brought, ActionError>) {
-        let (begun, at) = (self.stamp(begun), self.stamp(self.now));
+    pub fn outcome(&mut self, step: Step, begun: Time, result: Result<Brought, ActionError>) {
         if let Err(error) = &result {
             self.tell_failed(&step.action, error);
         }
-        let (side, kind) = (step.action.side(), step.action.kind());
-        let work = self.work(side);
-        work.running.remove(&kind);
-        let before = work.ended.get(&kind).map_or(0, |before| before.failures);
-        let failures = if result.is_err() { before + 1 } else { 0 };
-        let outcome = Outcome {
-            action: step.action.clone(),
-            begun,
-            at,
+        self.ended(Ended {
+            step,
+            begun: self.stamp(begun),
+            at: self.stamp(self.now),
             result,
-            failures,
-        };
-        work.ended.insert(kind, outcome);
-        if let Some(daemon) = &mut self.daemon {
-            daemon.dirty = true;
-        }
-        match side {
-            Some(side) => self.poke(side),
-            None => self.look_at_endpoint(),
-        }
+        });
     }
 
     pub fn effect(&mut self, generation: u32, step: &Step, begun: Time) {
-        let epoch = self
-            .daemon
-            .as_ref()
-            .and_then(|daemon| daemon.memory.durable.register.as_ref())
-            .map_or(0, |register| register.epoch);
-        let ours = generation == self.generation;
-        let effect = if ours && step.epoch != epoch {
-            Ends(Err(ActionError::Stale))
-        } else {
-            self.perform(&step.action, begun)
-        };
-        let (wait, result) = match effect {
+        let (wait, result) = match self.perform(&step.action, begun) {
             Ends(result) => (self.rng.within(10, MS / 2), result),
             EndsLater(wait, result) => (wait, result),
             Waits => {
@@ -146,7 +118,7 @@ impl World {
                 self.servers[*side].datadir = true;
                 done()
             }
-            Action::Start { side, .. } => self.starts(*side),
+            Action::Start { side, .. } => self.starts(*side, begun),
             Action::Kill { side, life } => {
                 self.kills(*side, life);
                 done()
@@ -160,10 +132,12 @@ impl World {
             Action::Cut { side, life, known } => self.cuts(*side, life, known),
             Action::Forget { side, life, known } => self.forgets(*side, life, known),
             Action::SaveOwn { side, known } => self.saves_own(*side, known),
-            Action::SaveRelay { .. }
-            | Action::Hook(_)
-            | Action::Gate(_)
-            | Action::PurgeBinlogs { .. } => done(),
+            Action::SaveRelay { side, .. } => self.keeps_copy(*side, done()),
+            Action::Hook(_) | Action::Gate(_) => match self.hook_takes() {
+                (takes, true) => EndsLater(takes, Ok(Brought::Nothing)),
+                (takes, false) => EndsLater(takes, Err(ActionError::Failed("it refused".into()))),
+            },
+            Action::PurgeBinlogs { .. } => done(),
             Action::Bootstrap { side } => {
                 self.server(*side, begun)?;
                 self.servers[*side].accounts = true;
@@ -172,6 +146,9 @@ impl World {
             Action::CreateApp { side } => {
                 if !self.server(*side, begun)?.writable {
                     return Err(failed("read-only"));
+                }
+                if self.servers[*side].holds_writes() {
+                    return Err(failed("no answer"));
                 }
                 self.commits(*side, Content::Empty, Session::Nobody);
                 done()

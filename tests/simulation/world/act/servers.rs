@@ -22,8 +22,10 @@ impl World {
     pub(super) fn closes_sessions(&mut self, side: Side, begun: Time) -> Result<Effect, Effect> {
         self.server(side, begun)?;
         let sessions = self.sessions_end(side);
-        if self.family() == Family::Mariadb {
-            self.release_unheard(side);
+        match self.family() {
+            Family::Mariadb => self.release_unheard(side),
+            // Whoever holds a lock is ended with the others.
+            Family::Mysql => self.locks(side, false),
         }
         Ok(Ends(Ok(Brought::Closed {
             sessions,
@@ -35,7 +37,7 @@ impl World {
     pub(super) fn closes(&mut self, side: Side, begun: Time) -> Result<Effect, Effect> {
         let late = self.now >= begun + 50 * MS;
         let life = self.server(side, begun)?;
-        if !life.waiting.is_empty() {
+        if !life.waiting.is_empty() || life.committing > 0 || life.locked {
             return Ok(if late {
                 failed("the budget of 50 ms is over")
             } else {

@@ -1,118 +1,135 @@
 //! Looks at the servers.
 
-use dualmasterd::model::facts::{Datadir, FileState};
 use dualmasterd::model::link::{LinkStatus, Receiver};
 use dualmasterd::model::member::Side;
 use dualmasterd::model::probe::{Pace, ProbeError};
-use dualmasterd::model::server::{Family, SemiSync, ServerFact, Version};
+use dualmasterd::model::server::{Blocker, Family, SemiSync, ServerFact, Version};
+use dualmasterd::observe::Seen;
 
 use crate::support::{port, server_id};
 use crate::world::server::{Acks, Phase, Server};
-use crate::world::{Event, SECOND, Time, World};
+use crate::world::{Event, MS, SECOND, Time, World};
+
+/// A statement of a look must be answered by then.
+const LIMIT: Time = 1_500 * MS;
+
+/// Who looks at one server again and again.
+#[derive(Debug, Default)]
+pub(super) struct Looking {
+    /// When the look under way was sent.
+    asked: Option<Time>,
+    /// Another look is wanted as soon as that one ends.
+    again: bool,
+    /// Counts the rests between looks: one that was cut short wakes nobody.
+    rests: u64,
+}
 
 impl World {
-    /// A look now, or as soon as the one under way ends. The files are looked at as well.
+    /// A look now, or as soon as the one under way ends. Nobody looks where no process is known.
     pub fn poke(&mut self, side: Side) {
-        self.process_seen(side);
-        let unfinished = !self.servers[side].config || !self.servers[side].datadir;
-        if unfinished
-            || self.daemon.as_ref().is_some_and(|daemon| {
-                daemon.facts.members[side]
-                    .instance
-                    .as_ref()
-                    .is_some_and(|instance| {
-                        instance.datadir != Datadir::Ours || instance.config != FileState::Same
-                    })
-            })
-        {
-            self.look_at_files(side);
-        }
         let now = self.now;
         let Some(daemon) = &mut self.daemon else {
             return;
         };
-        if daemon.looking[side].is_some() {
-            daemon.look_again[side] = true;
+        let looking = &mut daemon.eyes.looking[side];
+        if daemon.eyes.following[side].life.is_none() || looking.asked.is_some() {
+            looking.again = true;
             return;
         }
-        daemon.looking[side] = Some(now);
-        daemon.look_again[side] = false;
+        looking.asked = Some(now);
+        looking.again = false;
+        looking.rests += 1;
         let wait = self.look_takes();
         self.after(wait, Event::LookEnds(self.generation, side, now));
-        self.after(SECOND, Event::LookTimesOut(self.generation, side, now));
+        self.after(LIMIT, Event::LookTimesOut(self.generation, side, now));
     }
 
-    /// While an operation is under way one look follows the other.
-    pub fn hurry(&mut self) {
-        let Some(daemon) = &self.daemon else { return };
-        if daemon.watch.pace == Pace::Rest {
-            return;
-        }
+    /// Something is waited for from now on: nobody rests.
+    pub(super) fn looks_at_once(&mut self) {
         for side in Side::BOTH {
-            if self
-                .daemon
-                .as_ref()
-                .is_some_and(|daemon| daemon.looking[side].is_none())
-            {
+            let daemon = self.daemon.as_ref();
+            if daemon.is_some_and(|daemon| daemon.eyes.looking[side].asked.is_none()) {
                 self.poke(side);
             }
         }
     }
 
+    /// The life that is looked at is over.
+    pub(super) fn gives_up_look(&mut self, side: Side) {
+        if let Some(daemon) = &mut self.daemon {
+            daemon.eyes.looking[side].asked = None;
+            daemon.eyes.looking[side].rests += 1;
+        }
+    }
+
+    /// How long nobody looks after a look.
+    fn rests(&mut self, side: Side, failed: bool) {
+        let Some(daemon) = &mut self.daemon else {
+            return;
+        };
+        let looking = &mut daemon.eyes.looking[side];
+        if looking.again {
+            self.poke(side);
+            return;
+        }
+        let rests = looking.rests;
+        let wait = match daemon.eyes.watch.pace {
+            Pace::Rest => SECOND - self.now % SECOND,
+            Pace::Attentive | Pace::Urgent if failed => 50 * MS,
+            Pace::Attentive => 10 * MS,
+            Pace::Urgent => MS,
+        };
+        self.after(wait, Event::LookDue(self.generation, side, rests));
+    }
+
+    pub fn look_due(&mut self, side: Side, rests: u64) {
+        let daemon = self.daemon.as_ref();
+        if daemon.is_some_and(|daemon| daemon.eyes.looking[side].rests == rests) {
+            self.poke(side);
+        }
+    }
+
+    fn is_looking(&self, side: Side, asked: Time) -> bool {
+        let daemon = self.daemon.as_ref();
+        daemon.is_some_and(|daemon| daemon.eyes.looking[side].asked == Some(asked))
+    }
+
     pub fn look_ends(&mut self, side: Side, asked: Time) {
+        // The sockets of a process that ends are closed last.
         let life = self.servers[side].life.as_ref();
-        let stands = life.is_some_and(|life| life.frozen || life.disk_stuck);
+        let stands = life.is_none_or(|life| life.frozen || life.disk_stuck);
         let held_up = life.map_or(0, |life| life.held_up);
         if held_up > self.now {
             let wait = held_up - self.now;
             self.after(wait, Event::LookEnds(self.generation, side, asked));
             return;
         }
-        if stands
-            || self.look_is_lost(side)
-            || self
-                .daemon
-                .as_ref()
-                .is_none_or(|daemon| daemon.looking[side] != Some(asked))
-        {
+        if stands || self.look_is_lost(side) || !self.is_looking(side, asked) {
             return;
         }
         let result = self.look(side, asked);
-        let Some(daemon) = &mut self.daemon else {
-            return;
-        };
-        daemon.looking[side] = None;
-        let again = daemon.look_again[side];
-        let member = &mut daemon.facts.members[side];
-        match result {
-            Ok(look) => {
-                member.server = Some(look);
-                member.server_error = None;
-            }
-            Err(error) => member.server_error = Some(error),
-        }
-        daemon.dirty = true;
-        if again {
-            self.poke(side);
-        }
+        self.looked(side, result);
     }
 
     pub fn look_times_out(&mut self, side: Side, asked: Time) {
-        let at = self.stamp(self.now);
-        let Some(daemon) = &mut self.daemon else {
-            return;
-        };
-        if daemon.looking[side] != Some(asked) {
-            return;
+        if self.is_looking(side, asked) {
+            let error = ProbeError {
+                at: self.stamp(self.now),
+                errno: None,
+                lost: false,
+                text: "no answer".into(),
+            };
+            self.looked(side, Err(error));
         }
-        daemon.looking[side] = None;
-        daemon.facts.members[side].server_error = Some(ProbeError {
-            at,
-            errno: None,
-            lost: false,
-            text: "no answer".into(),
-        });
-        daemon.dirty = true;
+    }
+
+    fn looked(&mut self, side: Side, result: Result<ServerFact, ProbeError>) {
+        if let Some(daemon) = &mut self.daemon {
+            daemon.eyes.looking[side].asked = None;
+        }
+        let failed = result.is_err();
+        self.see(Seen::Look(side, Box::new(result)));
+        self.rests(side, failed);
     }
 
     fn look(&mut self, side: Side, asked: Time) -> Result<ServerFact, ProbeError> {
@@ -183,7 +200,11 @@ impl World {
             strict: true,
             logs_updates: true,
             prepared_xa: server.prepared_xa,
-            blockers: Vec::new(),
+            blockers: Vec::from_iter(life.locked.then(|| Blocker {
+                session: 99,
+                account: "root@localhost".into(),
+                holds: "a global read lock".into(),
+            })),
         })
     }
 }

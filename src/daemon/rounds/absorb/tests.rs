@@ -4,9 +4,17 @@ use super::*;
 use crate::daemon::report;
 use crate::model::action::{Action, ActionError, ActionKind, Brought, Step};
 use crate::model::incarnation::{BootId, Incarnation};
-use crate::model::process::{Ended as Death, ProcessState};
+use crate::model::process::Ended as Death;
+use crate::runtime::proc;
 
 const SIDE: Side = Side::A;
+
+/// As `/proc` has it.
+fn see(facts: &mut Facts, new: Seen) -> bool {
+    seen(facts, new, |life| {
+        proc::look(life).ok().map(|look| look.state.into())
+    })
+}
 
 fn at(ms: u64) -> Timestamp {
     Timestamp::BOOT + Duration::from_millis(ms)
@@ -74,19 +82,19 @@ fn what_was_found_out_of_one_life_stays_true_of_it_alone() {
     known.stops_by_order = true;
     known.watched = true;
     known.ended = Some(Death::Signal(9));
-    seen(&mut facts, Seen::Process(SIDE, known.clone()));
-    seen(&mut facts, Seen::Process(SIDE, running(&life)));
+    see(&mut facts, Seen::Process(SIDE, known.clone()));
+    see(&mut facts, Seen::Process(SIDE, running(&life)));
     assert_eq!(facts.members[SIDE].process, Some(known));
 
     let next = running(&Incarnation { pid: 1, ..life });
-    seen(&mut facts, Seen::Process(SIDE, next.clone()));
+    see(&mut facts, Seen::Process(SIDE, next.clone()));
     assert_eq!(facts.members[SIDE].process, Some(next));
 }
 
 #[test]
 fn an_answer_wakes_the_loop_unless_all_was_well_and_is() {
     let mut facts = facts();
-    let mut take = |fact| seen(&mut facts, Seen::Probe(SIDE, ProbeKind::Ping, fact));
+    let mut take = |fact| see(&mut facts, Seen::Probe(SIDE, ProbeKind::Ping, fact));
     let waiting = ProbeFact {
         pending_since: Some(at(30)),
         ..answer()
@@ -107,28 +115,28 @@ fn an_answer_wakes_the_loop_unless_all_was_well_and_is() {
 fn a_session_that_ends_while_its_server_runs_is_a_stop_by_order() {
     let lost = |lost| Seen::Look(SIDE, Box::new(Err(error(lost))));
     let mut facts = answering();
-    seen(&mut facts, lost(false));
+    see(&mut facts, lost(false));
     assert!(!stops_by_order(&facts), "a silent server");
-    seen(&mut facts, lost(true));
+    see(&mut facts, lost(true));
     assert!(stops_by_order(&facts));
 
     let mut starting = answering();
     starting.members[SIDE].server = None;
-    seen(&mut starting, lost(true));
+    see(&mut starting, lost(true));
     assert!(!stops_by_order(&starting), "it has never answered yet");
 }
 
 #[test]
 fn a_server_that_lets_somebody_in_later_does_not_stop() {
     let mut facts = answering();
-    seen(&mut facts, Seen::Look(SIDE, Box::new(Err(error(true)))));
+    see(&mut facts, Seen::Look(SIDE, Box::new(Err(error(true)))));
     let login = |sent| ProbeFact {
         last_ok_sent: Some(at(sent)),
         ..answer()
     };
-    seen(&mut facts, Seen::Probe(SIDE, ProbeKind::Login, login(9)));
+    see(&mut facts, Seen::Probe(SIDE, ProbeKind::Login, login(9)));
     assert!(stops_by_order(&facts), "asked before the session ended");
-    seen(&mut facts, Seen::Probe(SIDE, ProbeKind::Login, login(11)));
+    see(&mut facts, Seen::Probe(SIDE, ProbeKind::Login, login(11)));
     assert!(!stops_by_order(&facts));
 }
 

@@ -3,21 +3,27 @@
 use crate::act::Ended;
 use crate::model::action::Outcome;
 use crate::model::facts::{Facts, MemberFacts, Work};
+use crate::model::incarnation::Incarnation;
 use crate::model::member::Side;
 use crate::model::probe::{ProbeError, ProbeFact, ProbeKind};
-use crate::model::process::ProcessFact;
+use crate::model::process::{ProcessFact, ProcessState};
+use crate::model::server::ServerFact;
 use crate::model::time::Timestamp;
 use crate::observe::Seen;
-use crate::runtime::proc::{self, ProcState};
+
+/// What the kernel says of a life at this moment, if that can be told.
+pub(super) trait Now: FnOnce(&Incarnation) -> Option<ProcessState> {}
+
+impl<F: FnOnce(&Incarnation) -> Option<ProcessState>> Now for F {}
 
 /// Takes a fact in. Returns whether it may change a decision: an answer that only repeats that all is
-/// well need not wake the loop.
-pub(super) fn seen(facts: &mut Facts, new: Seen) -> bool {
+/// well need not wake the loop. `process` says what the kernel says of a life now.
+pub(super) fn seen(facts: &mut Facts, new: Seen, process: impl Now) -> bool {
     match new {
-        Seen::Process(side, process) => take_process(&mut facts.members[side], process),
+        Seen::Process(side, fact) => take_process(&mut facts.members[side], fact),
         Seen::Instance(side, instance) => facts.members[side].instance = Some(instance),
-        Seen::Look(side, look) => take_look(&mut facts.members[side], *look),
-        Seen::Probe(side, kind, fact) => return take_probe(facts, side, kind, fact),
+        Seen::Look(side, look) => take_look(&mut facts.members[side], *look, process),
+        Seen::Probe(side, kind, fact) => return take_probe(facts, side, kind, fact, process),
         Seen::Accounts(side, accounts) => facts.members[side].privileged = accounts,
         Seen::Endpoint(endpoint) => facts.endpoint = Some(endpoint),
     }
@@ -36,23 +42,29 @@ fn take_process(member: &mut MemberFacts, mut process: ProcessFact) {
     member.process = Some(process);
 }
 
-fn take_look(member: &mut MemberFacts, look: Result<crate::model::server::ServerFact, ProbeError>) {
+fn take_look(member: &mut MemberFacts, look: Result<ServerFact, ProbeError>, process: impl Now) {
     match look {
         Ok(look) => {
             member.server = Some(look);
             member.server_error = None;
         }
         Err(error) => {
-            note_order(member, &error);
+            note_order(member, &error, process);
             member.server_error = Some(error);
         }
     }
 }
 
-fn take_probe(facts: &mut Facts, side: Side, kind: ProbeKind, fact: ProbeFact) -> bool {
+fn take_probe(
+    facts: &mut Facts,
+    side: Side,
+    kind: ProbeKind,
+    fact: ProbeFact,
+    process: impl Now,
+) -> bool {
     let member = &mut facts.members[side];
     if let Some(error) = &fact.error {
-        note_order(member, error);
+        note_order(member, error, process);
     } else if kind == ProbeKind::Login {
         forgive(member, &fact);
     }
@@ -73,7 +85,7 @@ fn take_probe(facts: &mut Facts, side: Side, kind: ProbeKind, fact: ProbeFact) -
 /// A session that ends, or a login that is refused, while `/proc` shows no exiting flag: the server
 /// stops by order. A killed server's sockets close only after that flag is up; and one that has never
 /// answered yet only starts.
-fn note_order(member: &mut MemberFacts, error: &ProbeError) {
+fn note_order(member: &mut MemberFacts, error: &ProbeError, now: impl Now) {
     let Some(process) = member.process.as_mut().filter(|_| error.lost) else {
         return;
     };
@@ -82,8 +94,8 @@ fn note_order(member: &mut MemberFacts, error: &ProbeError) {
         return;
     };
     // A frozen process ends nothing: what was lost then was lost on the way.
-    let executes = |state| matches!(state, ProcState::Running | ProcState::DiskSleep);
-    if !process.stops_by_order && proc::look(life).is_ok_and(|look| executes(look.state)) {
+    let executes = |state| matches!(state, ProcessState::Running | ProcessState::DiskSleep);
+    if !process.stops_by_order && now(life).is_some_and(executes) {
         tracing::info!(
             error = error.text,
             "a session ended while its server lives: it may stop by order"
