@@ -163,6 +163,7 @@ fn compare(server: &Server, variables: &BTreeMap<String, String>) {
     // Options that are no variables, or that the server shows in another way.
     let aside = [
         "user",
+        "init_rpl_role",
         "skip_slave_start",
         "skip_replica_start",
         "log_bin",
