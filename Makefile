@@ -43,10 +43,21 @@ unit: ## the Rust tests
 	else $(STEP) "tests" cargo test --lib --bins $(addprefix --test ,$(TOGETHER)); \
 		$(STEP) --last "tests on pairs" cargo test $(addprefix --test ,$(ALONE)) -- --test-threads 1; fi
 
+# What servers under test leave of the processors, which is most.
+IDLY = chrt --idle 0 ionice --class 3
+
+.PHONY: built packagers
+built:
+	@$(STEP) "build" $(IDLY) cargo test --quiet --no-run --tests --test host
+
+packagers:
+	@$(STEP) "packaging tools" $(IDLY) tests/setup/packaging.sh
+
 test: ## everything, as CI does
 	@$(MAKE) --no-print-directory tools
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target servers lint
-	@$(MAKE) --no-print-directory lab unit
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lab built
+	@$(MAKE) --no-print-directory --jobs=2 unit packagers
 	@$(MAKE) --no-print-directory host HOST="units daemon distribution"
 	@$(MAKE) --no-print-directory packages PROFILE=dev
 
