@@ -106,9 +106,12 @@ soak: setup ## the daemon's memory, descriptors, threads and CPU over time, role
 
 # What is packaged: release, or what was built already for the tests.
 PROFILE ?= release
+# What is only tried need not be small.
+UNOPTIMISED = $(filter dev,$(PROFILE))
+CARGO_RPM = cargo generate-rpm --profile $(PROFILE) $(if $(UNOPTIMISED),--payload-compress none)
 # The commit, as metrics show it.
 deb rpm packages: export DUALMASTERD_REVISION := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
-CARGO_DEB = CARGO_TERM_QUIET=true $(STEP) $(1) cargo deb --quiet --locked --profile $(PROFILE) --strip
+CARGO_DEB = CARGO_TERM_QUIET=true $(STEP) $(1) cargo deb --quiet --locked --profile $(PROFILE) --strip $(if $(UNOPTIMISED),--fast)
 
 deb: ## the package for Debian and its like, read by lintian: target/debian/*.deb
 	@$(STEP) "packaging tools" tests/setup/packaging.sh
@@ -119,7 +122,7 @@ rpm: ## the package for Fedora, Red Hat and their like: target/generate-rpm/*.rp
 	@$(STEP) "packaging tools" tests/setup/packaging.sh
 	@$(STEP) "build" cargo build --quiet --locked --bins --profile $(PROFILE)
 	@mkdir -p target/generate-rpm
-	@$(STEP) --last "rpm" cargo generate-rpm --profile $(PROFILE) --output target/generate-rpm/
+	@$(STEP) --last "rpm" $(CARGO_RPM) --output target/generate-rpm/
 
 # The newest file of a kind.
 NEWEST = $$(ls -t $(1) | head -n 1)
@@ -129,7 +132,7 @@ packages: ## both packages tried: in a booted host from the installation to the 
 	@$(STEP) "root with systemd" tests/setup/root.sh
 	@$(call CARGO_DEB,"the same tree as a lower version") --deb-version 0.0.9-1 --output target/packages/previous.deb
 	@$(MAKE) --no-print-directory deb rpm
-	@$(STEP) "the .rpm as a lower version" cargo generate-rpm --profile $(PROFILE) \
+	@$(STEP) "the .rpm as a lower version" $(CARGO_RPM) \
 		--set-metadata 'version = "0.0.9"' --output target/packages/previous.rpm
 	@$(STEP) --last "packages" tests/packages/run.sh target/packages/previous.deb \
 		$(call NEWEST,target/debian/*.deb) target/packages/previous.rpm $(call NEWEST,target/generate-rpm/*.rpm)
