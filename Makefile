@@ -43,10 +43,21 @@ unit: ## the Rust tests
 	else $(STEP) "tests" cargo test --lib --bins $(addprefix --test ,$(TOGETHER)); \
 		$(STEP) --last "tests on pairs" cargo test $(addprefix --test ,$(ALONE)) -- --test-threads 1; fi
 
+# What servers under test leave of the processors, which is most.
+IDLY = chrt --idle 0 ionice --class 3
+
+.PHONY: built packagers
+built:
+	@$(STEP) "build" $(IDLY) cargo test --quiet --no-run --tests --test host
+
+packagers:
+	@$(STEP) "packaging tools" $(IDLY) tests/setup/packaging.sh
+
 test: ## everything, as CI does
 	@$(MAKE) --no-print-directory tools
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target servers lint
-	@$(MAKE) --no-print-directory lab unit
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lab built
+	@$(MAKE) --no-print-directory --jobs=2 unit packagers
 	@$(MAKE) --no-print-directory host HOST="units daemon distribution"
 	@$(MAKE) --no-print-directory packages PROFILE=dev
 
@@ -95,9 +106,12 @@ soak: setup ## the daemon's memory, descriptors, threads and CPU over time, role
 
 # What is packaged: release, or what was built already for the tests.
 PROFILE ?= release
+# What is only tried need not be small.
+UNOPTIMISED = $(filter dev,$(PROFILE))
+CARGO_RPM = cargo generate-rpm --profile $(PROFILE) $(if $(UNOPTIMISED),--payload-compress none)
 # The commit, as metrics show it.
 deb rpm packages: export DUALMASTERD_REVISION := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
-CARGO_DEB = CARGO_TERM_QUIET=true $(STEP) $(1) cargo deb --quiet --locked --profile $(PROFILE) --strip
+CARGO_DEB = CARGO_TERM_QUIET=true $(STEP) $(1) cargo deb --quiet --locked --profile $(PROFILE) --strip $(if $(UNOPTIMISED),--fast)
 
 deb: ## the package for Debian and its like, read by lintian: target/debian/*.deb
 	@$(STEP) "packaging tools" tests/setup/packaging.sh
@@ -108,7 +122,7 @@ rpm: ## the package for Fedora, Red Hat and their like: target/generate-rpm/*.rp
 	@$(STEP) "packaging tools" tests/setup/packaging.sh
 	@$(STEP) "build" cargo build --quiet --locked --bins --profile $(PROFILE)
 	@mkdir -p target/generate-rpm
-	@$(STEP) --last "rpm" cargo generate-rpm --profile $(PROFILE) --output target/generate-rpm/
+	@$(STEP) --last "rpm" $(CARGO_RPM) --output target/generate-rpm/
 
 # The newest file of a kind.
 NEWEST = $$(ls -t $(1) | head -n 1)
@@ -118,7 +132,7 @@ packages: ## both packages tried: in a booted host from the installation to the 
 	@$(STEP) "root with systemd" tests/setup/root.sh
 	@$(call CARGO_DEB,"the same tree as a lower version") --deb-version 0.0.9-1 --output target/packages/previous.deb
 	@$(MAKE) --no-print-directory deb rpm
-	@$(STEP) "the .rpm as a lower version" cargo generate-rpm --profile $(PROFILE) \
+	@$(STEP) "the .rpm as a lower version" $(CARGO_RPM) \
 		--set-metadata 'version = "0.0.9"' --output target/packages/previous.rpm
 	@$(STEP) --last "packages" tests/packages/run.sh target/packages/previous.deb \
 		$(call NEWEST,target/debian/*.deb) target/packages/previous.rpm $(call NEWEST,target/generate-rpm/*.rpm)
