@@ -6,7 +6,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::sys::time::TimeSpec;
 use nix::sys::timer::{Expiration, TimerSetTimeFlags};
@@ -30,6 +30,12 @@ pub fn now() -> Timestamp {
 #[expect(clippy::disallowed_methods, reason = "this is the one reader of time")]
 pub fn wall() -> SystemTime {
     SystemTime::now()
+}
+
+/// The calendar's time in milliseconds since 1970.
+pub fn wall_ms() -> u64 {
+    let since = wall().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Wakes its waiter at a moment on `CLOCK_BOOTTIME`, also if the machine slept through it.

@@ -5,7 +5,6 @@ mod pokes;
 mod state;
 
 use std::collections::BTreeMap;
-use std::time::{Duration, UNIX_EPOCH};
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{mpsc, watch};
@@ -128,7 +127,7 @@ impl Pair {
     pub(super) async fn run(mut self, mut inbox: Inbox) {
         loop {
             let now = clock::now();
-            let may_exit = self.rounds.turn(now, wall_ms(), &mut self.outlets);
+            let may_exit = self.rounds.turn(now, clock::wall_ms(), &mut self.outlets);
             self.outlets.teller.turned(clock::now().since(now));
             if may_exit {
                 break;
@@ -186,14 +185,6 @@ impl Pair {
         self.outlets.waiting.insert(asked.request.id, asked.reply);
         self.rounds.asked(asked.request)
     }
-}
-
-/// The calendar's time in milliseconds since 1970.
-fn wall_ms() -> u64 {
-    let wall = clock::wall()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO);
-    u64::try_from(wall.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// What the kernel says of a life at this moment.

@@ -6,7 +6,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinSet, spawn_blocking};
@@ -135,7 +135,7 @@ async fn daemon(sources: &Sources, settings: Settings, log: &LogGuard) -> Result
     let (reload_tx, mut reload) = mpsc::channel(4);
     let control = Server::bind(&settings.daemon.control).await?;
     let (loaded_tx, loaded_rx) = watch::channel(Loaded {
-        at_ms: wall_ms(),
+        at_ms: clock::wall_ms(),
         refused: false,
         digest: settings.digest.clone(),
     });
@@ -143,11 +143,11 @@ async fn daemon(sources: &Sources, settings: Settings, log: &LogGuard) -> Result
         pairs: pairs_rx.clone(),
         loaded: loaded_rx,
         boot_ms,
-        wall_ms,
+        wall_ms: clock::wall_ms,
     };
     let http = settings.http.listen;
     let http = http.map(|listen| tokio::spawn(door.serve(listen, std::future::pending())));
-    let desk = Desk::new(pairs_rx, reload_tx, wall_ms);
+    let desk = Desk::new(pairs_rx, reload_tx, clock::wall_ms);
     let (close, closed) = oneshot::channel::<()>();
     let serving = tokio::spawn(control.serve(desk, Limits::default(), async {
         let _ = closed.await;
@@ -287,7 +287,7 @@ impl Daemon<'_> {
         self.loaded.send_modify(|loaded| {
             loaded.refused = result.is_err();
             if result.is_ok() {
-                loaded.at_ms = wall_ms();
+                loaded.at_ms = clock::wall_ms();
                 loaded.digest.clone_from(&self.settings.digest);
             }
         });
@@ -412,13 +412,6 @@ impl Shared {
 
 fn boot_ms() -> u64 {
     clock::now().as_nanos() / 1_000_000
-}
-
-fn wall_ms() -> u64 {
-    let since = clock::wall()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO);
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -71,6 +71,13 @@ pub(super) fn note_lives(turn: &mut Turn<'_>) {
         note_life(turn, side);
         count_starts(turn, side);
     }
+    if Side::BOTH.into_iter().all(|side| turn.is_dead(side)) {
+        turn.memory.both_died = true;
+    } else if let Some(writer) = turn.memory.writer()
+        && turn.server(writer).is_some()
+    {
+        turn.memory.both_died = false;
+    }
 }
 
 fn note_life(turn: &mut Turn<'_>, side: Side) {
@@ -91,9 +98,6 @@ fn note_life(turn: &mut Turn<'_>, side: Side) {
 fn count_starts(turn: &mut Turn<'_>, side: Side) {
     if turn.server(side).is_some() {
         turn.memory.starts[side].in_vain = 0;
-        if turn.memory.writer() == Some(side) {
-            turn.memory.both_died = false;
-        }
     }
     if turn.memory.starts[side].count > 0 && turn.server(side).is_some() {
         // One that caught up and was proven complete, or whose standby was, died of something else than

@@ -45,7 +45,6 @@ pub(super) fn answer(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) -> An
         return in_place(turn, writer, why);
     }
     if turn.is_dead(standby) {
-        turn.memory.both_died = true;
         return in_place(turn, writer, "the standby is down as well".into());
     }
     // Whichever is up again first, the register's writer has everything.

@@ -20,7 +20,6 @@ const SWEEP: Duration = Duration::from_millis(400);
 /// Plans what the roles ask for. `Err`: the writer may not be opened, and nobody else may either.
 pub(super) fn steps(turn: &mut Turn<'_>, writer: Side) -> Result<(), Why> {
     close_reader(turn, writer.peer());
-    open_rule::note_peer(turn, writer);
     let opened = open_writer(turn, writer)?;
     if opened {
         create_app(turn, writer);

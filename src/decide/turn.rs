@@ -237,7 +237,6 @@ impl<'a> Turn<'a> {
         changes.drain(..excess);
         self.memory.moved_at = self.now();
         self.install(register);
-        self.memory.peer_bounded = true;
     }
 
     /// The register's writer is the truth: what kept it apart before no longer does.
@@ -246,7 +245,6 @@ impl<'a> Turn<'a> {
         durable.rejoin[register.writer] = None;
         durable.quarantine[register.writer] = None;
         durable.register = Some(register);
-        self.memory.peer_bounded = false;
         self.memory.both_died = false;
     }
 }

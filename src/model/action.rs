@@ -50,8 +50,8 @@ pub enum Action {
     Kill { side: Side, life: Incarnation },
     /// Give up every TCP connection of clients to this server, so that nobody waits for a dying process.
     DestroyClients { side: Side },
-    /// Ask the dead server's files which transactions they hold beyond `known`. Fails while its process
-    /// is still there.
+    /// Ask the files of a server, which is dead or answers nobody, which transactions they hold beyond
+    /// `known`.
     Walk {
         side: Side,
         life: Incarnation,

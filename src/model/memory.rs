@@ -63,9 +63,6 @@ pub struct Memory {
     /// Up to where each member's binary logs are needed by its peer.
     #[serde(default)]
     pub binlogs: Both<BinlogMarks>,
-    /// This daemon has seen that the register's writer has every transaction of the line that its peer has.
-    #[serde(default)]
-    pub peer_bounded: bool,
     /// Both members were dead at once, and the register's writer has not answered since.
     #[serde(default)]
     pub both_died: bool,
@@ -206,7 +203,6 @@ impl Memory {
             hooks: Vec::new(),
             link_broken: Both::default(),
             binlogs: Both::default(),
-            peer_bounded: false,
             both_died: false,
             moved_at: Timestamp::BOOT,
             lives_since: Both::from_fn(|_| now),

@@ -1,4 +1,4 @@
-//! The file rule: a dead server's own files tell whether its peer lacks anything.
+//! The file rule: a server's own files tell whether its peer lacks anything.
 
 use crate::decide::turn::Turn;
 use crate::model::action::{Action, ActionError, ActionKind, Brought};
@@ -13,7 +13,7 @@ use crate::model::server::ServerFact;
 /// As often a walk through the dead writer's files is tried.
 const WALKS: u32 = 4;
 
-/// What a dead server's files say of its peer.
+/// What a server's files say of its peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::decide) enum Files {
     /// They are being compared, or cannot be yet.
@@ -28,9 +28,22 @@ pub(in crate::decide) enum Files {
     Failed(String),
 }
 
+impl Files {
+    /// The peer lacks just these.
+    pub(in crate::decide) fn of(lacking: GtidSet) -> Self {
+        match lacking.is_empty() {
+            true => Self::Complete,
+            false => Self::Lacking(lacking),
+        }
+    }
+}
+
 /// Compares the dead writer's files with what its living standby has; the walk is planned where it is
 /// still to be made.
 pub(super) fn compare(turn: &mut Turn<'_>, writer: Side, look: &ServerFact) -> Files {
+    if let Err(unknown) = last_life(turn, writer) {
+        return unknown;
+    }
     if receives(look) {
         // It may still be reading what the dead server sent.
         turn.hurry = true;
@@ -43,34 +56,34 @@ pub(super) fn compare(turn: &mut Turn<'_>, writer: Side, look: &ServerFact) -> F
     beyond(turn, writer, &known)
 }
 
-/// What a dead server's files hold beyond `known`; the walk is planned where it is still to be made.
-pub(in crate::decide) fn beyond(turn: &mut Turn<'_>, dead: Side, known: &GtidSet) -> Files {
-    let Some(process) = turn.process(dead) else {
-        return Files::Unknown;
+/// What a server's files hold beyond `known`; the walk is planned where it is still to be made.
+pub(in crate::decide) fn beyond(turn: &mut Turn<'_>, side: Side, known: &GtidSet) -> Files {
+    let life = match last_life(turn, side) {
+        Ok(life) => life,
+        Err(unknown) => return unknown,
     };
-    let Some(life) = process.incarnation.clone() else {
-        return Files::NoLife;
-    };
-    if process.state != ProcessState::Gone {
-        // It may still be writing out what it has.
-        return Files::Unknown;
-    }
-    match walked(turn, dead, &life, known) {
-        Some(Ok(lacking)) if lacking.is_empty() => Files::Complete,
-        Some(Ok(lacking)) => Files::Lacking(lacking),
+    match walked(turn, side, &life, known) {
+        Some(Ok(lacking)) => Files::of(lacking),
         Some(Err(why)) => Files::Failed(why),
         None => {
             turn.hurry = true;
-            let name = turn.policy.name(dead.peer());
+            let name = turn.policy.name(side.peer());
             let detail = format!("its files are compared with what {name} has");
-            turn.find_at(dead, Kind::NotInSync, detail);
-            turn.act(Action::Walk {
-                side: dead,
-                life,
-                known: known.clone(),
-            });
+            turn.find_at(side, Kind::NotInSync, detail);
+            let known = known.clone();
+            turn.act(Action::Walk { side, life, known });
             Files::Unknown
         }
+    }
+}
+
+/// The life that wrote the files last, unless it is still writing out what it has.
+fn last_life(turn: &Turn<'_>, side: Side) -> Result<Incarnation, Files> {
+    let process = turn.process(side).ok_or(Files::Unknown)?;
+    match &process.incarnation {
+        None => Err(Files::NoLife),
+        Some(_) if process.state == ProcessState::Exiting => Err(Files::Unknown),
+        Some(life) => Ok(life.clone()),
     }
 }
 
@@ -133,11 +146,11 @@ fn applicable(turn: &Turn<'_>, look: &ServerFact) -> GtidSet {
 /// The result of a walk through the files of this life that asked for no more than is known now.
 fn walked(
     turn: &Turn<'_>,
-    dead: Side,
+    side: Side,
     life: &Incarnation,
     known: &GtidSet,
 ) -> Option<Result<GtidSet, String>> {
-    let outcome = turn.work(Some(dead)).ended.get(&ActionKind::Walk)?;
+    let outcome = turn.work(Some(side)).ended.get(&ActionKind::Walk)?;
     let Action::Walk {
         life: walked,
         known: asked,

@@ -1,15 +1,15 @@
 //! The open rule: a member is opened only if it has every transaction of the writers' line that its peer has.
 //!
-//! A living peer is asked. What a dead one had is known from a look at it, or from the promotion that
-//! deposed it, as far as this daemon saw either: a store that was put back from an older copy names a
-//! writer of the past. Else its files tell.
+//! A living peer is asked. What one that is dead, or answers nobody, has is known from the last look at it and
+//! from the promotion that deposed it, as far as this daemon saw either: a store that was put back from an
+//! older copy names a writer of the past. Else its files tell.
 
 use std::time::Duration;
 
 use crate::decide::instance;
 use crate::decide::loss::files::{self, Files};
 use crate::decide::turn::Turn;
-use crate::model::finding::Kind;
+use crate::model::finding::{Finding, Kind};
 use crate::model::gtid::GtidSet;
 use crate::model::member::{Both, Side};
 use crate::model::memory::Why;
@@ -21,13 +21,12 @@ const PEER_PATIENCE: Duration = Duration::from_secs(10);
 /// Whether the writer may be opened now. `Err`: never, as things are.
 pub(super) fn may_open(turn: &mut Turn<'_>, writer: Side, look: &ServerFact) -> Result<bool, Why> {
     let peer = writer.peer();
-    if !turn.lives(peer) {
-        return Ok(turn.is_dead(peer) && beside_dead(turn, writer, look)?);
-    }
     let Some(peer_look) = turn.server(peer) else {
-        let waited_enough = turn.lives_for(peer) >= PEER_PATIENCE;
-        turn.wake(turn.now() + PEER_PATIENCE);
-        return Ok(waited_enough);
+        if turn.lives(peer) && turn.lives_for(peer) < PEER_PATIENCE {
+            turn.wake(turn.memory.lives_since[peer] + PEER_PATIENCE);
+            return Ok(false);
+        }
+        return Ok(turn.process(peer).is_some() && beside_silent(turn, writer, look)?);
     };
     let lacking = lacks(turn, writer, look, peer_look);
     if lacking.is_empty() {
@@ -39,17 +38,6 @@ pub(super) fn may_open(turn: &mut Turn<'_>, writer: Side, look: &ServerFact) -> 
     }
     let only_writer = look.executed.subtract(&Turn::has(peer_look));
     Err(split(writer, only_writer, lacking))
-}
-
-/// Remembers that the register's writer was seen to have all that its living peer has.
-pub(super) fn note_peer(turn: &mut Turn<'_>, writer: Side) {
-    let peer = writer.peer();
-    if turn.memory.peer_bounded {
-        return;
-    }
-    if let (Some(look), Some(peer_look)) = (turn.server(writer), turn.server(peer)) {
-        turn.memory.peer_bounded = lacks(turn, writer, look, peer_look).is_empty();
-    }
 }
 
 /// What the writer lacks of the line. What it has received counts for nothing: the gate keeps it from being
@@ -72,33 +60,37 @@ fn strays_received(turn: &Turn<'_>, reader: Side, look: &ServerFact) -> GtidSet 
         .union(&turn.memory.foreign[reader])
 }
 
-/// Nobody knows a transaction in a dead peer's files for a stray or a newer writer's: its heartbeat tells,
-/// once it was started.
-fn beside_dead(turn: &mut Turn<'_>, writer: Side, look: &ServerFact) -> Result<bool, Why> {
+/// Nobody can tell a stray in a silent peer's files from what a newer writer made there: its heartbeat does, once
+/// it answers.
+fn beside_silent(turn: &mut Turn<'_>, writer: Side, look: &ServerFact) -> Result<bool, Why> {
     let peer = writer.peer();
     let durable = &turn.memory.durable;
     // What it has beyond the line is on record already.
-    let apart = durable.rejoin[peer].is_some() || durable.quarantine[peer].is_some();
-    if turn.memory.peer_bounded || apart {
+    if durable.rejoin[peer].is_some() || durable.quarantine[peer].is_some() {
         return Ok(true);
     }
-    match files::beyond(turn, peer, &look.executed) {
+    let files = match &turn.member(peer).server {
+        Some(last) => Files::of(lacks(turn, writer, look, last)),
+        None => files::beyond(turn, peer, &look.executed),
+    };
+    match files {
         Files::Unknown => Ok(false),
         Files::Complete => Ok(true),
         Files::Lacking(lacking) => {
-            if instance::cannot_start(turn, peer) {
+            if turn.is_dead(peer) && instance::cannot_start(turn, peer) {
                 return Err(split(writer, GtidSet::new(), lacking));
             }
+            let (name, count) = (turn.policy.name(peer), lacking.count());
             let detail = format!(
-                "its files hold {} transactions that the writer lacks: it is asked before the writer is \
-                 opened: {lacking}",
-                lacking.count()
+                "{name} has {count} transactions that the writer lacks, and is asked before that is opened: {lacking}"
             );
-            turn.find_at(peer, Kind::StoreIsOld, detail);
+            turn.find(Finding::of_pair(Kind::Holding, detail));
             Ok(false)
         }
         // The register is all there is.
-        Files::NoLife | Files::Failed(_) => Ok(instance::cannot_start(turn, peer)),
+        Files::NoLife | Files::Failed(_) => {
+            Ok(turn.lives(peer) || instance::cannot_start(turn, peer))
+        }
     }
 }
 

@@ -127,7 +127,7 @@ impl World {
                 self.sessions_end(*side);
                 done()
             }
-            Action::Walk { side, life, known } => self.walks(*side, life, known),
+            Action::Walk { side, known, .. } => self.walks(*side, known),
             Action::Classify { side, gtids } => self.classifies(*side, gtids),
             Action::Cut { side, life, known } => self.cuts(*side, life, known),
             Action::Forget { side, life, known } => self.forgets(*side, life, known),
