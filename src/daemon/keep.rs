@@ -1,22 +1,22 @@
 //! Puts one pair together: its hands, its observers, its loop.
 
 mod endpoint;
+mod error;
+mod ground;
 mod hands;
+mod shared;
 mod unkept;
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 
 use super::clock;
-use super::identity::mismatch;
-use super::pair::{self, Inbox, Pair, PairError, Pokes};
+use super::pair::{Inbox, Pair, Pokes};
 use super::sessions::answer_sessions;
 use super::tell::Teller;
 use super::watchers::{ObservedMember, observe_member};
-use crate::act::accounts::App;
 use crate::act::instance::{InstanceHands, Rendered};
 use crate::act::{Actor, Hands, ServerHandle};
 use crate::config::PairSettings;
@@ -25,47 +25,18 @@ use crate::control::http::Turned;
 use crate::control::meters::Meters;
 use crate::decide::Watch;
 use crate::decide::render::{arguments, render};
-use crate::model::action::Step;
 use crate::model::causes::chain;
 use crate::model::member::{Both, Side};
-use crate::model::memory::Durable;
 use crate::model::policy::Policy;
-use crate::mysql::ServerTarget;
-use crate::net::address::Addresses;
-use crate::net::claim::ClaimError;
-use crate::net::nft::Nft;
 use crate::runtime::process::Spawned;
-use crate::runtime::systemd::bus::Systemd;
-use crate::store::ledger::{Ledger, LedgerWriter};
-use crate::store::slots::Slots;
 
 use self::endpoint::lead;
-use self::hands::{app_of, hooks, passwords, server_targets};
+pub(super) use self::error::KeepError;
+use self::ground::{Ground, ground};
+use self::hands::hooks;
+pub(super) use self::shared::Shared;
 pub(super) use self::unkept::unkept;
 use self::unkept::unseen;
-
-/// What all pairs share.
-#[derive(Debug, Clone)]
-pub(super) struct Shared {
-    pub(super) state_dir: PathBuf,
-    pub(super) run_dir: PathBuf,
-    pub(super) nft: Option<Arc<Nft>>,
-    pub(super) addresses: Option<Arc<Addresses>>,
-    pub(super) systemd: Arc<Systemd>,
-    pub(super) notify: Arc<super::systemd::Notify>,
-    pub(super) statuses: super::tell::Statuses,
-    /// Why the newest configuration is not in force.
-    pub(super) refused: watch::Sender<Option<String>>,
-}
-
-impl Shared {
-    /// Nothing is told of this pair any more.
-    fn forget(&self, pair: &str) {
-        self.notify.forget(pair);
-        let mut statuses = self.statuses.lock().unwrap_or_else(PoisonError::into_inner);
-        statuses.remove(pair);
-    }
-}
 
 /// A pair that is kept.
 #[derive(Debug)]
@@ -90,67 +61,6 @@ impl Drop for Beside {
             task.abort();
         }
     }
-}
-
-/// What a pair begins with, from its files.
-struct Ground {
-    targets: Both<Arc<ServerTarget>>,
-    slots: Slots,
-    durable: Durable,
-    app: Option<App>,
-    ledger: Option<LedgerWriter<Step>>,
-}
-
-/// Why a pair cannot be kept.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum KeepError {
-    /// Its state or the system.
-    #[error(transparent)]
-    Pair(#[from] PairError),
-    /// Its state is about other servers than the configuration.
-    #[error("pair `{pair}`: {what}")]
-    OtherMembers {
-        /// The pair.
-        pair: String,
-        /// What differs, and what to do.
-        what: String,
-    },
-    /// Its passwords.
-    #[error("the passwords of pair `{pair}`")]
-    Secrets {
-        /// The pair.
-        pair: String,
-        /// Why.
-        source: crate::mysql::secrets::SecretsError,
-    },
-    /// A folder of its own.
-    #[error("cannot make the folder {folder}")]
-    Folder {
-        /// Which.
-        folder: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Its endpoint needs nftables.
-    #[error("pair `{pair}` has an endpoint, and nftables cannot be used")]
-    Nft {
-        /// The pair.
-        pair: String,
-    },
-    /// Somebody else leads an endpoint of its name.
-    #[error("pair `{pair}` has an endpoint, and {source}")]
-    Claim {
-        /// The pair.
-        pair: String,
-        /// Why.
-        source: ClaimError,
-    },
-    /// Its endpoint has an address of its own.
-    #[error("pair `{pair}` has an address, and the host's addresses cannot be managed")]
-    Addresses {
-        /// The pair.
-        pair: String,
-    },
 }
 
 /// Begins to keep a pair.
@@ -338,70 +248,4 @@ impl Kept {
         drop(self.beside);
         self.shared.forget(&self.settings.policy.pair);
     }
-}
-
-/// Reads the pair's files, or makes them, in a thread of its own: the disk may be slow, and the other pairs
-/// go on.
-async fn ground(settings: &PairSettings, shared: &Shared) -> Result<Ground, KeepError> {
-    let (settings, state_dir) = (settings.clone(), shared.state_dir.clone());
-    let pair = settings.policy.pair.clone();
-    let made = spawn_blocking(move || make_ground(&settings, &state_dir)).await;
-    made.map_err(|lost| {
-        KeepError::Pair(PairError::System {
-            pair,
-            attempted: "read the files",
-            source: std::io::Error::other(lost),
-        })
-    })?
-}
-
-fn make_ground(settings: &PairSettings, state_dir: &Path) -> Result<Ground, KeepError> {
-    let secrets = state_dir.join("secrets");
-    folder(state_dir, 0o711)?;
-    folder(&settings.home, 0o711)?;
-    folder(&secrets, 0o700)?;
-    let targets = server_targets(settings, &passwords(settings, &secrets)?);
-    let (slots, durable) = remembered(settings)?;
-    let app = settings.app.as_ref();
-    let app = app.map(|app| app_of(app, &secrets, &settings.policy.pair));
-    let ledger = begin_records(&settings.home)
-        .inspect_err(|error| tracing::warn!(error, "no begin records are written"))
-        .ok();
-    Ok(Ground {
-        targets,
-        slots,
-        durable,
-        app: app.transpose()?,
-        ledger,
-    })
-}
-
-/// What the state file holds of this pair, and of no other.
-fn remembered(settings: &PairSettings) -> Result<(Slots, Durable), KeepError> {
-    let pair = &settings.policy.pair;
-    let state = settings.home.join("state");
-    let (slots, durable) = pair::open_state(pair, &state)?;
-    let configured = Both::from_fn(|side| settings.policy.members[side].identity());
-    if let Some(stored) = &durable.members
-        && let Some(what) = mismatch(pair, &state, stored, &configured)
-    {
-        return Err(KeepError::OtherMembers {
-            pair: pair.clone(),
-            what,
-        });
-    }
-    Ok((slots, durable))
-}
-
-fn folder(path: &Path, mode: u32) -> Result<(), KeepError> {
-    crate::files::folder(path, mode, None).map_err(|source| KeepError::Folder {
-        folder: path.to_owned(),
-        source,
-    })
-}
-
-fn begin_records(home: &Path) -> Result<LedgerWriter<Step>, String> {
-    let failed = |error| tracing::warn!(error = chain(&error), "a begin record was not written");
-    let ledger = Ledger::open(home).map_err(|error| chain(&error))?;
-    LedgerWriter::start(ledger, failed).map_err(|error| error.to_string())
 }

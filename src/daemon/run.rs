@@ -1,6 +1,8 @@
 //! The daemon from start to stop: reads the configuration, keeps the pairs, answers operators and
 //! signals.
 
+mod reload;
+
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::PathBuf;
@@ -9,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::{JoinSet, spawn_blocking};
-use tokio::time::{sleep, timeout};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
 
 use super::clock;
 use super::journal::{Event, Line};
@@ -25,19 +27,11 @@ use crate::control::socket::{Limits, Server};
 use crate::files;
 use crate::model::causes::chain;
 use crate::model::finding::Severity;
-use crate::net::address::Addresses;
-use crate::net::nft::Nft;
 use crate::runtime::dump;
 use crate::store::lock::InstanceLock;
 
-/// How long nft may take for one answer on the failover path before it is replaced.
-const NFT_LIMIT: Duration = Duration::from_millis(500);
-
 /// How long a pair that could not be kept is left alone.
 const TRIED_AGAIN: Duration = Duration::from_secs(30);
-
-/// Reading the configuration takes milliseconds; past this its disk hangs.
-const READ_WITHIN: Duration = Duration::from_secs(10);
 
 /// Why the daemon ended or could not start.
 #[derive(Debug, thiserror::Error)]
@@ -263,107 +257,6 @@ impl Daemon<'_> {
         });
         self.pairs.send_replace(kept.chain(unkept).collect());
     }
-
-    /// Reads the configuration again. A bad one changes nothing, and is said to everybody.
-    async fn reload(&mut self, sources: &Sources) -> Result<String, String> {
-        let loaded = read_again(sources.clone()).await;
-        let result =
-            match loaded.and_then(|settings| self.refuse_moves(&settings).map(|()| settings)) {
-                Ok(settings) => Ok(self.follow(settings).await),
-                Err(why) => Err(why),
-            };
-        match &result {
-            Ok(text) => say(
-                Event::ConfigReloaded,
-                Severity::Info,
-                format!("configuration reloaded: {text}"),
-            ),
-            Err(why) => say(
-                Event::ConfigRejected,
-                Severity::Error,
-                format!("the new configuration is bad, the old one stays in force:\n{why}"),
-            ),
-        }
-        self.loaded.send_modify(|loaded| {
-            loaded.refused = result.is_err();
-            if result.is_ok() {
-                loaded.at_ms = clock::wall_ms();
-                loaded.digest.clone_from(&self.settings.digest);
-            }
-        });
-        self.shared.refused.send_replace(result.clone().err());
-        result
-    }
-
-    /// What a member is cannot change under a running server.
-    fn refuse_moves(&self, new: &Settings) -> Result<(), String> {
-        if new.daemon != self.settings.daemon {
-            return Err("[daemon] cannot change while it runs; restart dualmasterd".into());
-        }
-        if new.log.format != self.settings.log.format {
-            return Err("[log] format cannot change while it runs; restart dualmasterd".into());
-        }
-        if new.http != self.settings.http {
-            return Err("[http] cannot change while it runs; restart dualmasterd".into());
-        }
-        for (name, kept) in &self.kept {
-            let Some(pair) = new.pairs.get(name) else {
-                continue;
-            };
-            if let Some(what) = kept.differs(pair) {
-                return Err(format!(
-                    "pair `{name}`: {what} cannot change while it is kept; restart dualmasterd"
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    /// Goes over to a configuration that was found good.
-    async fn follow(&mut self, new: Settings) -> String {
-        if new.log.level != self.settings.log.level
-            && let Err(error) = self.log.set_level(new.log.level.name())
-        {
-            tracing::error!("the log level stays as it was: {}", chain(&error));
-        }
-        self.settings = new;
-        self.unkept.clear();
-        for (name, kept) in &mut self.kept {
-            if let Some(pair) = self.settings.pairs.get(name) {
-                kept.follow(pair);
-            }
-        }
-        let before = self.kept.len();
-        self.keep_all().await;
-        let begun = self.kept.len() - before;
-        let wanted = |name: &String| self.settings.pairs.contains_key(name);
-        let (stay, gone) = std::mem::take(&mut self.kept)
-            .into_iter()
-            .partition(|(name, _)| wanted(name));
-        self.kept = stay;
-        self.publish();
-        let left = gone.len();
-        stop_all(gone).await;
-        let mut text = format!(
-            "{} pairs kept, {begun} new, {left} left alone",
-            self.kept.len()
-        );
-        for (name, why) in &self.unkept {
-            text.push_str(&format!("; pair `{name}` is not kept: {}", chain(why)));
-        }
-        text
-    }
-}
-
-/// Reads the configuration in a thread of its own: its files, and those it names, may lie on a disk that
-/// hangs, and the pairs go on meanwhile.
-async fn read_again(sources: Sources) -> Result<Settings, String> {
-    let read = spawn_blocking(move || config::load(&sources));
-    match timeout(READ_WITHIN, read).await {
-        Ok(Ok(loaded)) => loaded.map_err(|problems| problems.to_string()),
-        Ok(Err(lost)) => Err(format!("reading it ended without an answer: {lost}")),
-        Err(_) => Err(format!("it could not be read within {READ_WITHIN:?}")),
-    }
 }
 
 /// Stops keeping these pairs, all at once.
@@ -384,30 +277,6 @@ fn folder(path: &std::path::Path) -> Result<(), RunError> {
 
 fn say(event: Event, severity: Severity, text: impl Into<String>) {
     Line::of_daemon(event, severity, text).emit();
-}
-
-impl Shared {
-    /// Starts what a pair of these settings needs and none needed before: one `nft` serves all pairs, and
-    /// none is started where nobody has an endpoint. A pair that has to do without says so itself.
-    async fn tools(&mut self, settings: &Settings) {
-        let endpoints = || {
-            let pairs = settings.pairs.values();
-            pairs.filter_map(|pair| pair.endpoint.as_ref())
-        };
-        if self.nft.is_none() && endpoints().next().is_some() {
-            match Nft::start(NFT_LIMIT).await {
-                Ok(nft) => self.nft = Some(Arc::new(nft)),
-                Err(error) => tracing::error!("nftables cannot be used: {}", chain(&error)),
-            }
-        }
-        let wants_address = endpoints().any(|endpoint| endpoint.address.is_some());
-        if self.addresses.is_none() && wants_address {
-            match Addresses::start() {
-                Ok(addresses) => self.addresses = Some(Arc::new(addresses)),
-                Err(error) => tracing::error!("addresses cannot be managed: {}", chain(&error)),
-            }
-        }
-    }
 }
 
 fn boot_ms() -> u64 {
