@@ -32,8 +32,9 @@ lint: ## rustfmt and clippy, no warning allowed
 lab: setup ## what the core rests on, shown on real servers (FAMILIES="mariadb mysql")
 	@$(STEP) --last "lab" tests/lab/run.sh
 
-# Beside a pair whose times are measured nothing runs: .config/nextest.toml tells nextest so.
-ALONE = pair faults
+# Beside a pair whose times are measured nothing runs: .config/nextest.toml tells nextest so. Without nextest
+# the tests on real servers run one after the other.
+ALONE = pair edges faults mysql_driver
 TOGETHER = $(filter-out host $(ALONE),$(patsubst tests/%.rs,%,$(wildcard tests/*.rs)) \
 	$(patsubst tests/%/main.rs,%,$(wildcard tests/*/main.rs)))
 # The test runner's own summary is the last line.
@@ -46,18 +47,18 @@ unit: ## the Rust tests
 # What servers under test leave of the processors, which is most.
 IDLY = chrt --idle 0 ionice --class 3
 
-.PHONY: built packagers
-built:
+.PHONY: test-programs packaging-tools
+test-programs:
 	@$(STEP) "build" $(IDLY) cargo test --quiet --no-run --tests --test host
 
-packagers:
+packaging-tools:
 	@$(STEP) "packaging tools" $(IDLY) tests/setup/packaging.sh
 
 test: ## everything, as CI does
 	@$(MAKE) --no-print-directory tools
 	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target servers lint
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lab built
-	@$(MAKE) --no-print-directory --jobs=2 unit packagers
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lab test-programs
+	@$(MAKE) --no-print-directory --jobs=2 unit packaging-tools
 	@$(MAKE) --no-print-directory host HOST="units daemon distribution"
 	@$(MAKE) --no-print-directory packages PROFILE=dev
 
