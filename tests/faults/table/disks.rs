@@ -1,8 +1,12 @@
 //! Disks that are full, read-only or slow.
 
 use crate::faults::case::Ends::{Either, Moved};
-use crate::faults::case::Space::{Data, Files, State};
-use crate::faults::case::Step::{Fast, Fill, Free, Kill, Lasts, ReadOnly, Repair, Slow};
+use crate::faults::case::File::{Keep, PutBack};
+use crate::faults::case::Space::{self, Data, Files};
+use crate::faults::case::Step::{
+    Fast, Fill, Free, Kill, KillDaemon, Lasts, ReadOnly, Repair, Slow, StartDaemon, State,
+    UntilNamed,
+};
 use crate::faults::case::Who::{Reader, Writer};
 use crate::faults::case::{Case, Site, USUAL};
 
@@ -52,21 +56,41 @@ pub(super) const ROWS: &[Case] = &[
     },
     Case {
         name: "state disk full",
-        fault: &[Fill(State), Lasts(3000)],
-        heal: &[Free(State)],
+        fault: &[Fill(Space::State), Lasts(3000)],
+        heal: &[Free(Space::State)],
         ..ON_DISKS
     },
     Case {
         name: "state disk full, writer killed",
-        fault: &[Fill(State), Kill(Writer), Lasts(3000)],
-        heal: &[Free(State)],
+        fault: &[Fill(Space::State), Kill(Writer), Lasts(3000)],
+        heal: &[Free(Space::State)],
         ends: Moved,
         ..ON_DISKS
     },
     Case {
         name: "state disk full, reader killed",
-        fault: &[Fill(State), Kill(Reader), Lasts(3000)],
-        heal: &[Free(State)],
+        fault: &[Fill(Space::State), Kill(Reader), Lasts(3000)],
+        heal: &[Free(Space::State)],
+        ..ON_DISKS
+    },
+    // The old state names the member that lacks what was acknowledged since; the other cannot say so yet.
+    Case {
+        name: "old state restored beside the newer writer, which is dead on a full disk",
+        fault: &[
+            State(Keep),
+            Kill(Writer),
+            UntilNamed("ReaderProcessExited", Writer),
+            KillDaemon,
+            Lasts(500),
+            Fill(Data(Reader)),
+            Kill(Reader),
+            State(PutBack),
+            StartDaemon,
+            Lasts(5000),
+        ],
+        named: Some(("DiskFull", Reader)),
+        heal: &[Free(Data(Reader))],
+        ends: Moved,
         ..ON_DISKS
     },
     Case {
