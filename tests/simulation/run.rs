@@ -64,6 +64,10 @@ fn peace(world: &mut World) {
     let telling = std::mem::replace(&mut world.telling, false);
     world.weather.clears();
     world.latency = MS / 2;
+    if world.daemon.is_none() {
+        // It comes back by itself; before, nobody takes an order.
+        world.run(6 * SECOND);
+    }
     world.let_happen(Happening::Resume);
     world.let_happen(Happening::Ack);
     for side in Side::BOTH {
@@ -86,7 +90,8 @@ fn peace(world: &mut World) {
     world.run(10 * SECOND);
     for side in Side::BOTH {
         let disk = world.state.durable();
-        if disk.is_some_and(|disk| disk.quarantine[side].is_some()) {
+        let apart = disk.is_some_and(|disk| disk.quarantine[side].is_some());
+        if apart || world.has_rows_of_a_lost_record(side) {
             world.fault(Fault::Reseeded(side));
         }
     }

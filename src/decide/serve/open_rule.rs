@@ -28,6 +28,10 @@ pub(super) fn may_open(turn: &mut Turn<'_>, writer: Side, look: &ServerFact) -> 
         }
         return Ok(turn.process(peer).is_some() && beside_silent(turn, writer, look)?);
     };
+    if peer_look.writable {
+        // It is closed first: until then it may acknowledge more.
+        return Ok(false);
+    }
     let lacking = lacks(turn, writer, look, peer_look);
     if lacking.is_empty() {
         return Ok(true);

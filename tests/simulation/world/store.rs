@@ -2,6 +2,8 @@
 //! leaves the one before.
 
 use dualmasterd::daemon::rounds::remembered;
+use dualmasterd::model::finding::{Finding, Kind};
+use dualmasterd::model::member::Side;
 use dualmasterd::model::memory::Durable;
 use dualmasterd::store::slots::SlotsError;
 use dualmasterd::store::writer::Stored;
@@ -103,6 +105,16 @@ pub struct Storing {
 }
 
 impl World {
+    /// A deposed writer came back whose record went with the state file: nobody knows whether its own rows were
+    /// acknowledged, they are named, and an operator seeds it anew.
+    pub fn has_rows_of_a_lost_record(&self, side: Side) -> bool {
+        let named = |finding: &Finding| {
+            finding.kind == Kind::ReaderHasOwnRows && finding.side == Some(side)
+        };
+        let daemon = self.daemon.as_ref();
+        self.put_back_in > 0 && daemon.is_some_and(|daemon| daemon.findings.iter().any(named))
+    }
+
     /// The memory is handed over.
     pub fn submitted(&mut self, token: u64, payload: Vec<u8>) {
         if let Some(daemon) = &mut self.daemon {

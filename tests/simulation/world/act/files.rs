@@ -44,11 +44,17 @@ impl World {
         }
     }
 
-    pub(super) fn is_gone(&self, side: Side, life: &Incarnation) -> bool {
+    /// Why the files of this life are not changed: its process is there, or the server was started since.
+    fn keeps_files(&self, side: Side, life: &Incarnation) -> Option<Effect> {
         let there = self.processes[side]
             .as_ref()
             .is_some_and(|process| process.state != ProcessState::Gone);
-        !there && self.servers[side].last_life.as_ref() == Some(life)
+        if self.servers[side].last_life.as_ref() != Some(life) {
+            let why = "the server was started since".to_owned();
+            Some(Ends(Err(ActionError::Refused(why))))
+        } else {
+            there.then(|| failed("the process is still there"))
+        }
     }
 
     pub(super) fn walks(&self, side: Side, known: &GtidSet) -> Effect {
@@ -76,8 +82,8 @@ impl World {
 
     /// Its own transactions that change nothing leave its binary log.
     pub(super) fn forgets(&mut self, side: Side, life: &Incarnation, known: &GtidSet) -> Effect {
-        if !self.is_gone(side, life) {
-            return failed("the process is still there");
+        if let Some(kept) = self.keeps_files(side, life) {
+            return kept;
         }
         let server = &self.servers[side];
         if server.full || server.failing {
@@ -102,8 +108,8 @@ impl World {
     }
 
     pub(super) fn cuts(&mut self, side: Side, life: &Incarnation, known: &GtidSet) -> Effect {
-        if !self.is_gone(side, life) {
-            return failed("the process is still there");
+        if let Some(kept) = self.keeps_files(side, life) {
+            return kept;
         }
         let server = &self.servers[side];
         if server.full || server.failing {
