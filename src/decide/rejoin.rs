@@ -72,15 +72,22 @@ fn cut(turn: &mut Turn<'_>, side: Side, mut rejoin: Rejoin) {
     let Some(deposed) = rejoin.life.clone() else {
         return;
     };
-    // A daemon that was not there when it died does not know its last life: the cut itself compares it
-    // with the pid file, and refuses another one.
-    let gone = turn.process(side).is_some_and(|process| {
-        let life = process.incarnation.as_ref();
-        process.state == ProcessState::Gone && life.is_none_or(|life| *life == deposed)
-    });
     // The writer's applier stays stopped before the proof: a ghost would be replicated without any error.
     let gated = turn.link(side.peer()).is_none_or(|link| !link.applier);
-    if !rejoin.cut || rejoin.cut_done || !gone || !gated {
+    let Some(process) = turn.process(side) else {
+        return;
+    };
+    if !rejoin.cut || rejoin.cut_done || process.state != ProcessState::Gone || !gated {
+        return;
+    }
+    // A daemon that was not there when it died does not know its last life: the cut itself compares it
+    // with the pid file, and refuses another one.
+    if process
+        .incarnation
+        .as_ref()
+        .is_some_and(|life| *life != deposed)
+    {
+        uncut(turn, side, rejoin, "it was started since");
         return;
     }
     let Some(writer) = turn.server(side.peer()) else {
@@ -110,18 +117,23 @@ fn cut(turn: &mut Turn<'_>, side: Side, mut rejoin: Rejoin) {
         Some((Err(error), failures))
             if matches!(error, ActionError::Refused(_)) || failures >= most =>
         {
-            turn.find_at(
-                side,
-                Kind::NotInSync,
-                format!("its tail cannot be cut: {error}"),
-            );
-            rejoin.cut = false;
+            let why = error.to_string();
+            uncut(turn, side, rejoin, &why);
+            return;
         }
         Some((Ok(_) | Err(_), _)) | None => {
             turn.act(action);
             return;
         }
     }
+    turn.memory.durable.rejoin[side] = Some(rejoin);
+}
+
+/// It starts with its tail; the proof tells what that holds.
+fn uncut(turn: &mut Turn<'_>, side: Side, mut rejoin: Rejoin, why: &str) {
+    let detail = format!("its tail cannot be cut: {why}");
+    turn.find_at(side, Kind::NotInSync, detail);
+    rejoin.cut = false;
     turn.memory.durable.rejoin[side] = Some(rejoin);
 }
 
