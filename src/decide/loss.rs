@@ -175,6 +175,9 @@ fn unfit(turn: &mut Turn<'_>, standby: Side, look: &ServerFact) -> Option<String
             error.errno, error.text
         ));
     }
+    if let Some(why) = turn.cannot_read_received(standby, look) {
+        return Some(format!("the standby cannot read what it received: {why}"));
+    }
     if link.delay_s > 0 {
         return Some(format!(
             "the standby's applier is delayed by {} s",

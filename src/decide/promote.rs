@@ -296,6 +296,10 @@ fn drained(
         if turn.loses_relay_log(look) {
             return Err("unapplied transactions, and both threads are stopped".into());
         }
+        if let Some(why) = turn.cannot_read_received(to, look) {
+            let name = turn.policy.name(to);
+            return Err(format!("{name} cannot read what it received: {why}"));
+        }
         if turn.is_settled(to, ActionKind::StopReceiver) {
             turn.act(Action::StartApplier { side: to });
         }

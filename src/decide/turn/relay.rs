@@ -50,6 +50,16 @@ impl<'a> Turn<'a> {
         })
     }
 
+    /// Why what this member has received and not executed can never be applied.
+    pub(in crate::decide) fn cannot_read_received(
+        &self,
+        side: Side,
+        look: &ServerFact,
+    ) -> Option<&'a str> {
+        let why = self.unreadable_link(side)?;
+        (!Self::unapplied(look).is_empty()).then_some(why)
+    }
+
     /// Its relay logs were copied aside in its present life, with all that is unapplied in them now.
     pub(in crate::decide) fn has_saved_relay(&self, side: Side, look: &ServerFact) -> bool {
         let life_began = self.memory.lives_since[side].min(look.asked);

@@ -125,6 +125,7 @@ impl World {
             Fault::ApplierStopped(side) => {
                 if let Some(life) = self.servers[side].life.as_mut() {
                     life.applier = false;
+                    life.half_applied = false;
                 }
             }
             Fault::ReceiverStopped(side) => {
