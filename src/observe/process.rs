@@ -61,8 +61,8 @@ pub async fn run(
         seen,
         untold: None,
     };
-    let mut absent_told = false;
     while !watcher.seen.is_closed() {
+        let asked = (watcher.clock)();
         let found = watcher.find().await;
         let (life, own) = match found.clone().flatten() {
             Some(life) => {
@@ -70,9 +70,8 @@ pub async fn run(
                 (life, own)
             }
             None => {
-                if found.is_some() && !absent_told {
-                    watcher.tell_absent();
-                    absent_told = true;
+                if found.is_some() {
+                    watcher.tell_absent(asked);
                 }
                 tokio::select! {
                     spawned = started.recv() => match spawned {
@@ -84,7 +83,6 @@ pub async fn run(
                 }
             }
         };
-        absent_told = true;
         watcher.target.last_life = Some(life.clone());
         watcher.lives.send_replace(Some(life.clone()));
         watcher.follow(life, own, &mut started).await;
@@ -141,10 +139,11 @@ impl Watcher {
         Some(exit::of(systemd, unit, life))
     }
 
-    /// Nobody watched its end, so how it ended is not known.
-    fn tell_absent(&self) {
+    /// It is not there, asked so late. Told again and again: a start may have been found done only after the
+    /// server's end was.
+    fn tell_absent(&self, asked: Timestamp) {
         self.tell(ProcessFact {
-            at: (self.clock)(),
+            at: asked,
             incarnation: self.target.last_life.clone(),
             state: ProcessState::Gone,
             ended: None,

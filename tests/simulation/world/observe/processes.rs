@@ -6,7 +6,10 @@ use dualmasterd::model::process::{ProcessFact, ProcessState};
 use dualmasterd::observe::Seen;
 
 use crate::world::server::Server;
-use crate::world::{Event, Process, World};
+use crate::world::{Event, Process, SECOND, Time, World};
+
+/// How often a server that nobody follows is looked for.
+const SEARCH_EVERY: Time = 2 * SECOND;
 
 /// Who follows one member's processes, life after life.
 #[derive(Debug, Clone, Default)]
@@ -15,8 +18,8 @@ pub(super) struct Following {
     pub life: Option<Incarnation>,
     state: Option<ProcessState>,
     last: Option<Incarnation>,
-    /// It was told that no server was found.
-    absent_told: bool,
+    /// When it was last told that no server was found.
+    absent_told: Option<Time>,
 }
 
 impl Following {
@@ -104,7 +107,8 @@ impl World {
 
     /// Nobody is followed. One that ends already is not known for a server of this member.
     fn looks_for_process(&mut self, side: Side, truth: Option<Process>) {
-        let at = self.stamp(self.now);
+        let now = self.now;
+        let at = self.stamp(now);
         let Some(daemon) = &mut self.daemon else {
             return;
         };
@@ -115,16 +119,19 @@ impl World {
                     life: Some(process.incarnation.clone()),
                     state: None,
                     last: Some(process.incarnation),
-                    absent_told: true,
+                    absent_told: None,
                 };
                 self.process_is_told(side);
                 self.look_at_files(side);
                 self.poke(side);
             }
             Some(process) if process.state == ProcessState::Exiting => {}
-            Some(_) | None if following.absent_told => {}
+            Some(_) | None
+                if following
+                    .absent_told
+                    .is_some_and(|at| now < at + SEARCH_EVERY) => {}
             Some(_) | None => {
-                following.absent_told = true;
+                following.absent_told = Some(now);
                 let incarnation = following.last.clone();
                 self.see(Seen::Process(
                     side,
