@@ -4,6 +4,7 @@
 
 mod child;
 mod logs;
+mod start;
 
 use std::ffi::OsString;
 use std::io;
@@ -11,11 +12,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::UnixStream;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use super::units::Units;
 use crate::config::{MemberSettings, PairSettings, Runtime};
@@ -32,8 +32,6 @@ use crate::runtime::systemd::bus::Systemd;
 
 /// Longest run of `prepare`: a MySQL initialisation on a slow disk, or a walk through many gigabytes.
 const PREPARE_WITHIN: Duration = Duration::from_secs(300);
-/// A started server that neither ends nor answers for this long is taken as recovering.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 /// A file or folder is written within this time, or its disk hangs.
 const FILES_WITHIN: Duration = Duration::from_secs(10);
 
@@ -144,30 +142,6 @@ impl InstanceHands {
             return Err(odd(&answer));
         };
         Ok(said)
-    }
-
-    /// Starts the server, and waits until it answers at its socket or ends.
-    pub async fn start(&self) -> Done {
-        let (life, mut ended) = match &self.units {
-            Some(units) => self.start_unit(units).await?,
-            None => self.start_process().await?,
-        };
-        let answers = async {
-            while UnixStream::connect(&self.member.server.socket)
-                .await
-                .is_err()
-            {
-                sleep(Duration::from_millis(10)).await;
-            }
-        };
-        tokio::select! {
-            Ok(how) = ended.wait_for(Option::is_some) => {
-                let how = *how;
-                // Its last words are looked at with its files.
-                Err(ActionError::Failed(format!("the server {} ended at its start ({how:?})", life.pid)))
-            }
-            _ = timeout(ANSWERS_WITHIN, answers) => Ok(Brought::Nothing),
-        }
     }
 
     async fn start_unit(&self, units: &Units) -> Result<Begun, ActionError> {

@@ -60,7 +60,7 @@ pub struct Hands {
     /// The policy in force: a reload changes it.
     pub policy: watch::Receiver<Policy>,
     /// Files and processes.
-    pub instances: Both<InstanceHands>,
+    pub instances: Both<Arc<InstanceHands>>,
     /// What is asked of the servers.
     pub servers: Both<ServerHandle>,
     /// The endpoint, where there is one.

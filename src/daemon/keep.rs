@@ -101,16 +101,13 @@ pub(super) async fn start(settings: &PairSettings, shared: &Shared) -> Result<Ke
     let started = Both::from_fn(|_| mpsc::unbounded_channel::<Spawned>());
     let instances = Both::from_fn(|side| {
         let member = &settings.members[side];
-        InstanceHands::new(
-            settings,
-            member,
-            Rendered {
-                file: render(&member.server),
-                arguments: arguments(&member.server),
-            },
-            started[side].0.clone(),
-            &shared.systemd,
-        )
+        let rendered = Rendered {
+            file: render(&member.server),
+            arguments: arguments(&member.server),
+        };
+        let told = started[side].0.clone();
+        let hands = InstanceHands::new(settings, member, rendered, told, &shared.systemd);
+        Arc::new(hands)
     });
     let mut received = started.map(|_, (_, receiver)| Some(receiver));
     for side in Side::BOTH {
