@@ -10,9 +10,12 @@ use std::time::Duration;
 use dualmasterd::control::report::PairReport;
 use dualmasterd::model::server::Family;
 use mysql_async::Conn;
+use mysql_async::prelude::Queryable;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
 
 use super::case::{Site, Who};
+use super::step::{LONG, is_alive};
 use crate::support::host::is_whole;
 use crate::support::settings::{PAIR, mysqld};
 use crate::support::{Disk, Group, Host, Image, Setup, preload};
@@ -171,15 +174,13 @@ impl Ground {
         }
     }
 
-    /// A member's process.
+    /// A member's process, as soon as it has one.
     ///
     /// # Panics
-    /// Where it has none.
+    /// Where it gets none.
     pub(super) async fn pid(&self, who: Who) -> i32 {
         let member = self.member(who).await;
-        self.host
-            .pid(&member)
-            .unwrap_or_else(|| panic!("{member} runs"))
+        self.host.until_restarted(&member, 0, LONG).await
     }
 
     /// Notes who writes, and every server's process.
@@ -199,19 +200,41 @@ impl Ground {
         pid
     }
 
-    /// Waits until the pair is whole, with servers that live.
+    /// Waits until the pair is whole, with servers that live, of which the writer alone is open.
     ///
     /// # Panics
     /// With the daemon's report, where that does not come in time.
     pub(super) async fn until_whole(&self, wait: Duration) {
+        let deadline = Instant::now() + wait;
         let lives = |member: &str, pid: Option<i32>| {
-            pid.is_some() && pid != self.ended.get(member).copied() && pid == self.host.pid(member)
+            pid.is_some_and(|pid| self.ended.get(member) != Some(&pid) && is_alive(pid))
         };
         let whole = |report: &PairReport| {
             let mut members = report.members.iter();
             is_whole(report) && members.all(|member| lives(&member.name, member.pid))
         };
         self.host.until("a whole pair, in sync", wait, whole).await;
+        loop {
+            let (writer, reader) = self.host.roles().await;
+            let open = [self.is_open(&writer).await, self.is_open(&reader).await];
+            if open == [true, false] {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{writer}, {reader} open: {open:?}"
+            );
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn is_open(&self, member: &str) -> bool {
+        let mut root = self.host.root(member).await;
+        let open: Option<bool> = root
+            .query_first("SELECT @@GLOBAL.read_only = 0")
+            .await
+            .expect("an answer");
+        open.expect("a row")
     }
 
     /// Ends every session that stays.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use dualmasterd::control::report::PairReport;
 
+pub(super) use self::processes::is_alive;
 use super::case::{Step, Who};
 use super::ground::Ground;
 use crate::support::fault;

@@ -65,7 +65,8 @@ pub(super) async fn restart_by_hand(ground: &mut Ground, who: Who) {
     std::thread::spawn(move || server.wait());
 }
 
-fn is_alive(pid: i32) -> bool {
+/// It is there, and no zombie.
+pub(in crate::faults) fn is_alive(pid: i32) -> bool {
     let Ok(stat) = std::fs::File::open(format!("/proc/{pid}/stat")) else {
         return false;
     };

@@ -11,7 +11,7 @@ use tokio::time::{Instant, interval, sleep, timeout};
 use super::LONG;
 use crate::faults::case::{Who, Words};
 use crate::faults::ground::Ground;
-use crate::support::settings::ENDPOINT;
+use crate::support::settings::{APP, ENDPOINT};
 use crate::support::sql;
 
 /// More than any server of the tests lets in.
@@ -23,10 +23,22 @@ const DOUBLE: &str = "INSERT INTO x_large (v) SELECT v FROM x_large";
 /// A session of root that stays.
 pub(super) async fn hold(ground: &mut Ground, who: Who, words: Words) {
     let member = ground.member(who).await;
+    until_there(ground, &member).await;
     let opts = sql::local(&ground.host.socket(&member), "root");
     let quiet = ["SET sql_log_bin=0".to_owned()];
     let words = quiet.into_iter().chain(with_table(ground, words));
     stay(ground, opts, words.collect(), true).await;
+}
+
+/// Waits until the load's table has come to a member.
+async fn until_there(ground: &Ground, member: &str) {
+    let mut root = ground.host.root(member).await;
+    let query = format!("SELECT 1 FROM {APP}.{} LIMIT 0", ground.table);
+    let deadline = Instant::now() + LONG;
+    while let Err(why) = sql::run(&mut root, &query, LONG).await {
+        assert!(Instant::now() < deadline, "{query} at {member}: {why}");
+        sleep(Duration::from_millis(5)).await;
+    }
 }
 
 /// A session of the application that stays.

@@ -73,17 +73,20 @@ pub(super) const ROWS: &[Case] = &[
         heal: &[Free(Space::State)],
         ..ON_DISKS
     },
-    // The old state names the member that lacks what was acknowledged since; the other cannot say so yet.
+    // The old state names the member that lacks what was acknowledged since, as it got no space for it; the
+    // other cannot say so yet.
     Case {
         name: "old state restored beside the newer writer, which is dead on a full disk",
         fault: &[
             State(Keep),
+            Fill(Files(Writer, "relay.")),
             Kill(Writer),
             UntilNamed("ReaderProcessExited", Writer),
             KillDaemon,
             Lasts(500),
             Fill(Data(Reader)),
             Kill(Reader),
+            Free(Files(Writer, "relay.")),
             State(PutBack),
             StartDaemon,
             Lasts(5000),
