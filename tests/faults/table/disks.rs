@@ -4,7 +4,7 @@ use crate::faults::case::Ends::{Either, Moved};
 use crate::faults::case::File::{Keep, PutBack};
 use crate::faults::case::Space::{self, Data, Files};
 use crate::faults::case::Step::{
-    Fast, Fill, Free, Kill, KillDaemon, Lasts, ReadOnly, Repair, Slow, StartDaemon, State,
+    Fast, Fill, Free, Hold, Kill, KillDaemon, Lasts, ReadOnly, Repair, Slow, StartDaemon, State,
     UntilNamed,
 };
 use crate::faults::case::Who::{Reader, Writer};
@@ -74,12 +74,13 @@ pub(super) const ROWS: &[Case] = &[
         ..ON_DISKS
     },
     // The old state names the member that lacks what was acknowledged since, as it got no space for it; the
-    // other cannot say so yet.
+    // other cannot say so yet. Nothing is under way at the kill: the record of what to cut goes with the state.
     Case {
         name: "old state restored beside the newer writer, which is dead on a full disk",
         fault: &[
             State(Keep),
             Fill(Files(Writer, "relay.")),
+            Hold(Writer, &["FLUSH TABLES WITH READ LOCK"]),
             Kill(Writer),
             UntilNamed("ReaderProcessExited", Writer),
             KillDaemon,
