@@ -9,7 +9,6 @@ use crate::model::member::Side;
 use crate::model::memory::Why;
 use crate::model::policy::{Automation, Durability, HookEvent};
 use crate::model::server::ServerFact;
-use crate::model::time::Timestamp;
 
 use self::files::{Files, compare};
 use super::death::{self, Verdict};
@@ -56,13 +55,14 @@ pub(super) fn answer(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) -> An
             return in_place(turn, writer, "both members had died".into());
         }
     }
+    let lives_since = turn.memory.lives_since[standby];
+    if promote::is_silent(turn, standby, lives_since) {
+        return in_place(turn, writer, "the standby does not answer".into());
+    }
     let Some(look) = turn.server(standby) else {
         turn.hurry = true;
         return Answer::Wait;
     };
-    if promote::is_silent(turn, standby, Timestamp::BOOT) {
-        return in_place(turn, writer, "the standby does not answer".into());
-    }
     if let Some(why) = unfit(turn, standby, look) {
         return in_place(turn, writer, why);
     }

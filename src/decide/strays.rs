@@ -120,12 +120,15 @@ fn remember(turn: &mut Turn<'_>, reader: Side, all: &GtidSet) {
     });
     let all = all.union(&waiting.unwrap_or_default());
     let found = classified(turn, reader).map(|(_, harmless, _)| harmless.clone());
+    let answers = turn.server(reader).is_some();
     let harmless = &mut turn.memory.durable.harmless[reader];
     if let Some(found) = found {
         *harmless = harmless.union(&found);
     }
-    let foreign = harmless.subtract(&all);
-    *harmless = harmless.subtract(&foreign);
+    if answers {
+        let foreign = harmless.subtract(&all);
+        *harmless = harmless.subtract(&foreign);
+    }
 }
 
 /// The last answer of the binary log: what it was asked for, what of that is harmless, what the rest

@@ -23,6 +23,8 @@ use crate::runtime::systemd::exit;
 
 /// How often a server that somebody else may have started is looked for. A search reads all of `/proc`.
 const SEARCH_EVERY: Duration = Duration::from_secs(2);
+/// A change of a server's share of a core that is told, in percent.
+const NEWS: u32 = 5;
 /// How often the state and the processor time of a living server are read.
 const SAMPLE_EVERY: Duration = Duration::from_millis(200);
 
@@ -191,7 +193,7 @@ impl Watcher {
                 step = seen_steps.recv() => match step {
                     Some(step) => {
                         state = Some(ProcessState::from(step.state));
-                        self.tell(self.step_fact(&life, &step, meter.percent));
+                        self.tell(self.step_fact(&life, &step, meter.tell()));
                     }
                     None => break,
                 },
@@ -201,19 +203,18 @@ impl Watcher {
                         continue;
                     }
                     let now = (self.clock)();
-                    let told = meter.percent;
                     meter.read(now, look.cpu);
                     let sampled = ProcessState::from(look.state);
                     // Whoever kills one that stands still has to see that it does so afterwards.
                     let stands = sampled != ProcessState::Running;
-                    if stands || state != Some(sampled) || told.abs_diff(meter.percent) >= 5 {
+                    if stands || state != Some(sampled) || meter.has_news() {
                         state = Some(sampled);
                         self.tell(ProcessFact {
                             at: now,
                             incarnation: Some(life.clone()),
                             state: sampled,
                             ended: None,
-                            busy_percent: meter.percent,
+                            busy_percent: meter.tell(),
                             stops_by_order: false,
                             watched: true,
                         });
@@ -243,9 +244,21 @@ impl Watcher {
 struct Meter {
     readings: std::collections::VecDeque<(Timestamp, Duration)>,
     percent: u32,
+    /// What was told last.
+    told: u32,
 }
 
 impl Meter {
+    /// It differs from what was told by more than a server at rest ever does.
+    fn has_news(&self) -> bool {
+        self.told.abs_diff(self.percent) >= NEWS
+    }
+
+    fn tell(&mut self) -> u32 {
+        self.told = self.percent;
+        self.told
+    }
+
     fn read(&mut self, at: Timestamp, cpu: Duration) {
         self.readings.push_back((at, cpu));
         while self.readings.len() > 6 {
@@ -256,5 +269,40 @@ impl Meter {
             let used = cpu.saturating_sub(*first_cpu).as_micros();
             self.percent = u32::try_from(used.saturating_mul(100) / wall).unwrap_or(u32::MAX);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Shares of a core, sample by sample; what is told of them.
+    fn told(shares: &[u32]) -> Vec<u32> {
+        let (mut meter, mut cpu) = (Meter::default(), Duration::ZERO);
+        let mut told = Vec::new();
+        for (number, share) in (0_u32..).zip(shares) {
+            cpu += SAMPLE_EVERY * *share / 100;
+            meter.read(Timestamp::BOOT + SAMPLE_EVERY * number, cpu);
+            if meter.has_news() {
+                told.push(meter.tell());
+            }
+        }
+        told
+    }
+
+    #[test]
+    fn work_is_told_however_slowly_it_grows_and_ends() {
+        let mut shares = vec![0; 6];
+        shares.extend([24; 8]);
+        shares.extend([0; 8]);
+        assert_eq!(told(&shares), [9, 14, 19, 24, 19, 14, 9, 4]);
+        let ramp: Vec<u32> = (0..60).map(|step| step / 2).collect();
+        let ramp = told(&ramp);
+        assert!(ramp.last() >= Some(&25), "{ramp:?}");
+    }
+
+    #[test]
+    fn a_server_at_rest_tells_nothing() {
+        assert_eq!(told(&[1, 2, 0, 3, 1, 4, 0, 1, 2, 3]), [] as [u32; 0]);
     }
 }

@@ -73,6 +73,7 @@ fn peace(world: &mut World) {
     for side in Side::BOTH {
         for end in [
             Fault::DiskTakes(side, 0),
+            Fault::RecoveryTakes(side, 0),
             Fault::DiskEmptied(side),
             Fault::DiskMended(side),
             Fault::Unlocked(side),

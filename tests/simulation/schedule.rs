@@ -86,7 +86,7 @@ fn happening(rng: &mut Rng) -> Happening {
     let span = rng.pick(&[50 * MS, 300 * MS, 1_500 * MS, 4 * SECOND]);
     let passing = |fault, end| Happening::Passing(fault, end, span);
     let age = rng.pick(&[5 * MS, 300 * MS, 3 * SECOND, 12 * SECOND]);
-    match rng.within(0, 50) {
+    match rng.within(0, 51) {
         0..=4 => Happening::Fault(Fault::Killed(side)),
         5 => Happening::Fault(Fault::BothKilled),
         6 | 7 => passing(Fault::Frozen(side), Fault::Thawed(side)),
@@ -126,6 +126,7 @@ fn happening(rng: &mut Rng) -> Happening {
         45 => Happening::Fault(rng.pick(&[Fault::HooksFail(span), Fault::HooksSlow(span)])),
         46 => Happening::Fault(Fault::StatePutBack(age)),
         47 => Happening::Fault(Fault::StatePutBackBesideDead(side, age)),
+        48 => Happening::Fault(Fault::RecoveryTakes(side, rng.pick(&[2, 20]) * SECOND)),
         _ => Happening::Switchover,
     }
 }

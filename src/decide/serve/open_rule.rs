@@ -15,14 +15,15 @@ use crate::model::member::{Both, Side};
 use crate::model::memory::Why;
 use crate::model::server::ServerFact;
 
-/// How long an open waits for the first answer of a peer whose process lives.
+/// How long an open waits for the first answer of a peer that this daemon has never seen.
 const PEER_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whether the writer may be opened now. `Err`: never, as things are.
 pub(super) fn may_open(turn: &mut Turn<'_>, writer: Side, look: &ServerFact) -> Result<bool, Why> {
     let peer = writer.peer();
     let Some(peer_look) = turn.server(peer) else {
-        if turn.lives(peer) && turn.lives_for(peer) < PEER_PATIENCE {
+        let never_seen = turn.member(peer).server.is_none();
+        if never_seen && turn.lives(peer) && turn.lives_for(peer) < PEER_PATIENCE {
             turn.wake(turn.memory.lives_since[peer] + PEER_PATIENCE);
             return Ok(false);
         }
@@ -75,7 +76,10 @@ fn beside_silent(turn: &mut Turn<'_>, writer: Side, look: &ServerFact) -> Result
     }
     let files = match &turn.member(peer).server {
         Some(last) => Files::of(lacks(turn, writer, look, last)),
-        None => files::beyond(turn, peer, &look.executed),
+        None => {
+            let known = look.executed.union(&durable.harmless[peer]);
+            files::beyond(turn, peer, &known)
+        }
     };
     match files {
         Files::Unknown => Ok(false),

@@ -52,6 +52,20 @@ fn a_killed_reader_returns() {
 }
 
 #[test]
+fn a_writer_that_dies_while_its_reader_recovers_is_started_again() {
+    each(|world| {
+        let old = writer(world);
+        world.fault(Fault::RecoveryTakes(old.peer(), 60 * SECOND));
+        world.fault(Fault::Killed(old.peer()));
+        world.run(2 * SECOND);
+        world.fault(Fault::Killed(old));
+        world.run(8 * SECOND);
+        serves(world, 0, 200 * MS);
+        assert_eq!(writer(world), old);
+    });
+}
+
+#[test]
 fn both_killed() {
     each(|world| {
         let old = writer(world);

@@ -46,6 +46,8 @@ pub enum Fault {
     DiskFreed(Side),
     /// Every commit takes this long on its disk, in microseconds; 0 ends it.
     DiskTakes(Side, Time),
+    /// Its recovery at a start takes so much longer.
+    RecoveryTakes(Side, Time),
     /// Its disk has no space left.
     DiskFull(Side),
     DiskEmptied(Side),
@@ -157,6 +159,7 @@ impl World {
             Fault::Locked(side) => self.locks(side, true),
             Fault::Unlocked(side) => self.locks(side, false),
             Fault::DiskTakes(side, takes) => self.servers[side].disk_takes = takes,
+            Fault::RecoveryTakes(side, takes) => self.servers[side].recovery_takes = takes,
             Fault::ApplyTakes(side, takes) => {
                 self.servers[side].apply_takes = takes;
                 self.after(MS, Event::Applies(side));

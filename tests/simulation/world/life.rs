@@ -24,7 +24,7 @@ impl World {
             ended: None,
         });
         self.process_seen(side);
-        let wait = self.rng.within(100 * MS, 400 * MS);
+        let wait = self.rng.within(100 * MS, 400 * MS) + self.servers[side].recovery_takes;
         self.after(wait, Event::Booted(side, incarnation));
         if self.servers[side].full || self.servers[side].failing {
             self.ends(side, Ended::Code(1));

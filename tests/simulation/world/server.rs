@@ -153,6 +153,8 @@ pub struct Server {
     pub apply_takes: u64,
     /// A commit takes this long on its disk.
     pub disk_takes: u64,
+    /// Its recovery at a start takes so much longer.
+    pub recovery_takes: u64,
     /// Its disk has no space: whoever writes waits for some.
     pub full: bool,
     /// Its disk fails: whoever writes ends its server.
@@ -192,6 +194,7 @@ impl Server {
             unreadable: false,
             apply_takes: 0,
             disk_takes: 0,
+            recovery_takes: 0,
             full: false,
             failing: false,
             prepared_xa: 0,
