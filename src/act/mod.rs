@@ -20,9 +20,11 @@ mod units;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
 
 use crate::model::action::{Action, ActionError, Brought, Step};
 use crate::model::causes::chain;
@@ -38,6 +40,9 @@ pub use self::handle::ServerHandle;
 use self::hook::Hooks;
 use self::instance::InstanceHands;
 use self::sessions::Which;
+
+/// The record of an action's begin is waited for: 0.1 ms as a rule. Its disk may hang.
+const RECORDED_WITHIN: Duration = Duration::from_millis(5);
 
 /// An action that ended.
 #[derive(Debug, Clone)]
@@ -96,8 +101,8 @@ impl Actor {
         self.epoch.store(epoch, Ordering::Relaxed);
     }
 
-    /// Begins a step in a task of its own; its end is told.
-    pub fn begin(&self, step: Step) {
+    /// Begins a step in a task of its own, once it is `recorded`; its end is told.
+    pub fn begin(&self, step: Step, recorded: Option<oneshot::Receiver<()>>) {
         let Self {
             hands,
             epoch,
@@ -106,6 +111,9 @@ impl Actor {
         } = self.clone();
         tokio::spawn(async move {
             let begun = clock();
+            if let Some(recorded) = recorded {
+                let _ = timeout(RECORDED_WITHIN, recorded).await;
+            }
             let result = if step.epoch == epoch.load(Ordering::Relaxed) {
                 // In a task of its own, so that one that panics ends as well.
                 let performed = step.clone();

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use super::instance::on_disk;
 use crate::config::MemberSettings;
 use crate::model::action::{ActionError, Brought};
@@ -122,12 +124,24 @@ impl Units {
         let Err(error) = fence::kill(&self.server, life, FENCE_WITHIN).await else {
             return Ok(Brought::Nothing);
         };
+        if self.runs_another(life).await {
+            return Ok(Brought::Nothing);
+        }
         tracing::warn!(error = chain(&error), "killing by D-Bus");
         let _ = sockets::destroy_local_port(port, |_| true);
         let killed = self.systemd.kill(&self.member.unit, KILL_WITHIN).await;
         killed
             .map(|()| Brought::Nothing)
             .map_err(|error| failed(&error))
+    }
+
+    /// The unit's process is a later life, so this one is gone. What cannot be told in time is not so.
+    async fn runs_another(&self, life: &Incarnation) -> bool {
+        let asked = timeout(KILL_WITHIN, self.systemd.main_pid(&self.member.unit));
+        let Ok(Ok(Some(pid))) = asked.await else {
+            return false;
+        };
+        matches!(proc::incarnation(pid), Ok(Some(now)) if now != *life)
     }
 
     fn give(&self, file: &std::path::Path, order: Order) -> Result<(), ActionError> {

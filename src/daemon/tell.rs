@@ -23,7 +23,7 @@ use crate::model::facts::Facts;
 use crate::model::finding::Kind;
 use crate::model::policy::Policy;
 use crate::observe::Seen;
-use crate::store::ledger::LedgerWriter;
+use crate::store::ledger::{LedgerWriter, Written};
 
 /// The one line of each pair, for `STATUS=`.
 pub(super) type Statuses = Arc<Mutex<BTreeMap<String, String>>>;
@@ -65,15 +65,15 @@ impl Teller {
         }
     }
 
-    /// The begin record: handed on before the first effect, not synced.
-    pub(super) fn begun(&mut self, policy: &Policy, facts: &Facts, step: &Step) {
-        if let Some(ledger) = &self.ledger {
-            ledger.append(step.clone());
-        }
+    /// The begin record, not synced: no effect comes before it is written.
+    pub(super) fn begun(&mut self, policy: &Policy, facts: &Facts, step: &Step) -> Option<Written> {
+        let ledger = self.ledger.as_ref();
+        let written = ledger.map(|ledger| ledger.append(step.clone()));
         if let Some(line) = self.journal.begun(policy, step, facts.now) {
             line.emit();
         }
         self.history.begun(step, facts.now);
+        written
     }
 
     /// An action ended.

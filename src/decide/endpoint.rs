@@ -11,6 +11,8 @@ use super::turn::Turn;
 
 /// The reader must have been fit for this long before its port leads to it again.
 const FIT_FOR: Duration = Duration::from_secs(2);
+/// The reader may be looked at later than the writer by so much.
+const LOOKS_APART: Duration = Duration::from_secs(10);
 
 /// Leads the ports to the open writer and to the fit reader. Before the writer is open nothing moves.
 pub(super) fn steps(turn: &mut Turn<'_>, writer: Side) {
@@ -119,7 +121,8 @@ fn fit(turn: &mut Turn<'_>, reader: Side) -> bool {
     lag <= limit
 }
 
-/// Age of the newest heartbeat of the writer that the reader has applied.
+/// How much older than the writer's newest heartbeat the newest one is that the reader has applied, as the writer
+/// dated them. `None`: not known, also where its clock was set back meanwhile.
 pub(crate) fn lag(turn: &Turn<'_>, reader: Side) -> Option<Duration> {
     let writer_id = turn.policy.members[reader.peer()].server_id;
     let applied = |side| {
@@ -131,8 +134,9 @@ pub(crate) fn lag(turn: &Turn<'_>, reader: Side) -> Option<Duration> {
             .max()
     };
     let (written, arrived) = (applied(reader.peer())?, applied(reader)?);
-    let behind: u64 = written.saturating_sub(arrived);
-    Some(Duration::from_millis(behind))
+    let ahead = Duration::from_millis(arrived.saturating_sub(written));
+    let behind = Duration::from_millis(written.saturating_sub(arrived));
+    (ahead <= LOOKS_APART).then_some(behind)
 }
 
 /// Who answered through the endpoint since it leads to the writer. While it leads elsewhere, or nobody has

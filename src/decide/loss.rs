@@ -12,6 +12,7 @@ use crate::model::server::ServerFact;
 
 use self::files::{Files, compare};
 use super::death::{self, Verdict};
+use super::endpoint;
 use super::flap;
 use super::guard;
 use super::instance::{self, STARTS_IN_VAIN};
@@ -82,7 +83,7 @@ pub(super) fn answer(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) -> An
         }
         return Answer::Leave("its standby is not proven complete".into());
     }
-    if turn.policy.durability == Durability::Available && within_max_lag(turn, standby, look) {
+    if turn.policy.durability == Durability::Available && within_max_lag(turn, standby) {
         let why = describe(turn, writer, verdict);
         return Answer::Promote {
             why: format!("{why}; the standby is within max_lag"),
@@ -216,16 +217,13 @@ fn kill_and_see(turn: &mut Turn<'_>, writer: Side) -> Answer {
     Answer::Wait
 }
 
-fn within_max_lag(turn: &Turn<'_>, standby: Side, look: &ServerFact) -> bool {
-    let writer_id = turn.policy.members[standby.peer()].server_id;
-    let newest = look
-        .heartbeats
-        .iter()
-        .filter(|row| row.server_id == writer_id)
-        .map(|row| row.written_ms)
-        .max();
-    let limit = u64::try_from(turn.policy.max_lag.as_millis()).unwrap_or(u64::MAX);
-    newest.is_some_and(|written| turn.facts.wall_ms.saturating_sub(written) <= limit)
+/// By the writer's own rows and our monotonic clock, so that a step of the wall clock brings nobody nearer.
+fn within_max_lag(turn: &Turn<'_>, standby: Side) -> bool {
+    let Some(last) = &turn.member(standby.peer()).server else {
+        return false;
+    };
+    let behind = endpoint::lag(turn, standby);
+    behind.is_some_and(|behind| behind + turn.now().since(last.asked) <= turn.policy.max_lag)
 }
 
 /// The file rule: the dead server's own files tell whether the standby lacks anything.

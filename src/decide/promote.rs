@@ -128,6 +128,8 @@ pub(super) fn steps(turn: &mut Turn<'_>, promotion: &mut Promotion) -> Progress 
         None => Ok(true),
     };
     match drained {
+        // Opened so, it would make its first commits wait for the dead writer as well.
+        Ok(true) if look.semi_sync.source_on => Progress::Going,
         Ok(true) => {
             move_register(turn, promotion, look);
             Progress::Moved

@@ -12,6 +12,7 @@ use std::thread;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::sync::oneshot;
 
 /// The size at which the file becomes `history.jsonl.1`, replacing the one before: about four
 /// thousand records are kept, four thousand more come.
@@ -162,8 +163,11 @@ impl Ledger {
 /// Dropping it lets the thread write what waits and end by itself.
 #[derive(Debug)]
 pub struct LedgerWriter<T> {
-    records: mpsc::Sender<T>,
+    records: mpsc::Sender<(T, oneshot::Sender<()>)>,
 }
+
+/// Resolves once a record is written, or could not be.
+pub type Written = oneshot::Receiver<()>;
 
 impl<T: Serialize + Send + 'static> LedgerWriter<T> {
     /// Starts the thread, which owns `ledger` from here on and tells `failed` of what it cannot write.
@@ -174,12 +178,13 @@ impl<T: Serialize + Send + 'static> LedgerWriter<T> {
         mut ledger: Ledger,
         failed: impl Fn(LedgerError) + Send + 'static,
     ) -> io::Result<Self> {
-        let (records, waiting) = mpsc::channel();
+        let (records, waiting) = mpsc::channel::<(T, oneshot::Sender<()>)>();
         let write_all = move || {
-            for record in waiting {
+            for (record, written) in waiting {
                 if let Err(error) = ledger.append(&record) {
                     failed(error);
                 }
+                let _ = written.send(());
             }
         };
         thread::Builder::new()
@@ -189,9 +194,11 @@ impl<T: Serialize + Send + 'static> LedgerWriter<T> {
     }
 
     /// Hands a record over. Returns at once.
-    pub fn append(&self, record: T) {
+    pub fn append(&self, record: T) -> Written {
+        let (tell, written) = oneshot::channel();
         // The thread ends only after this sender is gone, so there is always somebody to receive.
-        let _ = self.records.send(record);
+        let _ = self.records.send((record, tell));
+        written
     }
 }
 

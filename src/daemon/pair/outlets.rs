@@ -44,8 +44,8 @@ impl Outside for Outlets {
     }
 
     fn begin(&mut self, policy: &Policy, facts: &Facts, step: &Step) {
-        self.teller.begun(policy, facts, step);
-        self.actor.begin(step.clone());
+        let recorded = self.teller.begun(policy, facts, step);
+        self.actor.begin(step.clone(), recorded);
     }
 
     fn reply(&mut self, reply: &Reply) {

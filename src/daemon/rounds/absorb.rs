@@ -101,6 +101,7 @@ fn note_order(member: &mut MemberFacts, error: &ProbeError, now: impl Now) {
             "a session ended while its server lives: it may stop by order"
         );
         process.stops_by_order = true;
+        process.at = process.at.max(error.at);
     }
 }
 
