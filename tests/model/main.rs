@@ -26,6 +26,8 @@ mod state;
 mod time;
 mod world;
 
+use std::time::{Duration, Instant};
+
 use dualmasterd::model::member::Side::{A, B};
 use dualmasterd::model::server::Family;
 use stateright::{Checker, Model};
@@ -51,15 +53,19 @@ fn budget() -> Budget {
 fn explore(family: Family) {
     let budget = budget();
     let mut checker = Pair::new(family, budget).checker().threads(2);
-    if let Some(seconds) = std::env::var("MODEL_SECONDS")
-        .ok()
-        .and_then(|s| s.parse().ok())
-    {
-        checker = checker.timeout(std::time::Duration::from_secs(seconds));
+    let limit = std::env::var("MODEL_SECONDS").ok();
+    let limit = limit.map(|seconds| Duration::from_secs(seconds.parse().unwrap()));
+    if let Some(limit) = limit {
+        checker = checker.timeout(limit);
     }
+    let begun = Instant::now();
     let checker = checker.spawn_bfs().join();
+    let whole = match limit {
+        Some(limit) if begun.elapsed() >= limit => "NOT all",
+        Some(_) | None => "all",
+    };
     println!(
-        "{family}: {} states, {} of them different, {} steps deep, with {budget:?}",
+        "{family}: {whole} within {budget:?}: {} states, {} of them different, {} steps deep",
         checker.state_count(),
         checker.unique_state_count(),
         checker.max_depth(),
