@@ -100,7 +100,8 @@ pub(super) fn may_have_ended_by_order(
     if process.incarnation.is_some() && process.incarnation.as_ref() == killed_by_us {
         return false;
     }
-    !process.watched
+    let is_told = process.ended.is_some_and(Ended::is_known);
+    !process.watched || process.state == ProcessState::Gone && !is_told
 }
 
 /// The hang table, row by row.

@@ -27,6 +27,8 @@ pub(super) enum Answer {
     Promote { why: String, proven: bool },
     /// The same server is started again as writer, uncut.
     Restart(String),
+    /// It is being started again.
+    Starting,
     /// It lives, and yet nobody may take over: it is left alone.
     Leave(String),
     /// A fact is still missing; it has been asked for.
@@ -35,12 +37,19 @@ pub(super) enum Answer {
     Hold(Why),
 }
 
+/// A standby whose last answer is old has this time to give another one: we may be late ourselves.
+const ANSWERS_AGAIN: Duration = Duration::from_secs(1);
 /// A gating hook that refused is asked again after this.
 const ASK_AGAIN: Duration = Duration::from_secs(30);
 /// Answers the verdict on the writer.
 pub(super) fn answer(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) -> Answer {
     let standby = writer.peer();
     let dead = turn.is_dead(writer);
+    let lost = *turn.memory.lost_since.get_or_insert(turn.facts.now);
+    if turn.work(Some(writer)).runs(ActionKind::Start) {
+        // What that life brings has to be seen first: its files are no longer those of the one that was lost.
+        return Answer::Starting;
+    }
     if let Some(why) = moves_forbidden(turn) {
         return in_place(turn, writer, why);
     }
@@ -58,7 +67,12 @@ pub(super) fn answer(turn: &mut Turn<'_>, writer: Side, verdict: &Verdict) -> An
     }
     let lives_since = turn.memory.lives_since[standby];
     if promote::is_silent(turn, standby, lives_since) {
-        return in_place(turn, writer, "the standby does not answer".into());
+        if turn.now() >= lost + ANSWERS_AGAIN {
+            return in_place(turn, writer, "the standby does not answer".into());
+        }
+        turn.wake(lost + ANSWERS_AGAIN);
+        turn.hurry = true;
+        return Answer::Wait;
     }
     let Some(look) = turn.server(standby) else {
         turn.hurry = true;

@@ -163,7 +163,9 @@ pub(super) fn serving(turn: &mut Turn<'_>) -> bool {
         // What was received must be applied now, whoever takes over.
         turn.memory.durable.holds[writer.peer()].applier = None;
     }
-    if verdict.is_lost() {
+    if !verdict.is_lost() {
+        turn.memory.lost_since = None;
+    } else {
         match loss::answer(turn, writer, &verdict) {
             Answer::Promote { why, proven } => {
                 promote_now(turn, writer.peer(), why, proven);
@@ -181,6 +183,7 @@ pub(super) fn serving(turn: &mut Turn<'_>) -> bool {
                 Kind::Holding,
                 format!("left alone: {why}"),
             )),
+            Answer::Starting => {}
             Answer::Wait => turn.hurry = true,
             Answer::Hold(why) => {
                 hold(turn, why);

@@ -39,6 +39,9 @@ pub struct Memory {
     /// until then come soon after.
     #[serde(default)]
     pub blocked_at: Timestamp,
+    /// Since when the register's writer has been lost.
+    #[serde(default)]
+    pub lost_since: Option<Timestamp>,
     /// Restarts of threads that had stopped with an error, in a row.
     #[serde(default)]
     pub restarts: Both<Restarts>,
@@ -195,6 +198,7 @@ impl Memory {
             unproven: 0,
             waited_at: Timestamp::BOOT,
             blocked_at: Timestamp::BOOT,
+            lost_since: None,
             restarts: Both::default(),
             stood: Both::default(),
             foreign: Both::default(),

@@ -34,6 +34,13 @@ pub enum Ended {
     Unknown,
 }
 
+impl Ended {
+    /// Somebody could tell.
+    pub fn is_known(self) -> bool {
+        self != Self::Unknown
+    }
+}
+
 impl std::fmt::Display for Ended {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
+use tokio::time::sleep;
 
 use super::{Publisher, Seen};
 use crate::model::incarnation::Incarnation;
@@ -23,10 +23,10 @@ use crate::runtime::systemd::exit;
 
 /// How often a server that somebody else may have started is looked for. A search reads all of `/proc`.
 const SEARCH_EVERY: Duration = Duration::from_secs(2);
+/// Over this time a server's share of a core is taken.
+const WINDOW: Duration = Duration::from_secs(1);
 /// A change of a server's share of a core that is told, in percent.
 const NEWS: u32 = 5;
-/// How often the state and the processor time of a living server are read.
-const SAMPLE_EVERY: Duration = Duration::from_millis(200);
 
 /// By what a member's server is found.
 #[derive(Debug, Clone)]
@@ -175,11 +175,8 @@ impl Watcher {
     ) {
         let mut is_own = own.is_some();
         let (mut watching, mut seen_steps) = self.watch(&life, own);
-        let first = Instant::now() + (self.clock)().until_tick(SAMPLE_EVERY);
-        let mut sample = interval_at(first, SAMPLE_EVERY);
-        sample.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let mut meter = Meter::default();
-        let mut state = None;
+        let mut told = None;
         loop {
             tokio::select! {
                 biased;
@@ -190,34 +187,16 @@ impl Watcher {
                         (watching, seen_steps) = self.watch(&life, Some(spawned.ended));
                     }
                 }
-                step = seen_steps.recv() => match step {
-                    Some(step) => {
-                        state = Some(ProcessState::from(step.state));
-                        self.tell(self.step_fact(&life, &step, meter.tell()));
-                    }
-                    None => break,
-                },
-                _ = sample.tick() => {
-                    let Ok(look) = proc::look(&life) else { continue };
-                    if look.state.is_dead() {
-                        continue;
-                    }
-                    let now = (self.clock)();
-                    meter.read(now, look.cpu);
-                    let sampled = ProcessState::from(look.state);
+                step = seen_steps.recv() => {
+                    let Some(step) = step else { break };
+                    let state = ProcessState::from(step.state);
+                    meter.read(step.at, step.cpu);
                     // Whoever kills one that stands still has to see that it does so afterwards.
-                    let stands = sampled != ProcessState::Running;
-                    if stands || state != Some(sampled) || meter.has_news() {
-                        state = Some(sampled);
-                        self.tell(ProcessFact {
-                            at: now,
-                            incarnation: Some(life.clone()),
-                            state: sampled,
-                            ended: None,
-                            busy_percent: meter.tell(),
-                            stops_by_order: false,
-                            watched: true,
-                        });
+                    let stands = matches!(state, ProcessState::Stopped | ProcessState::DiskSleep);
+                    let news = stands || step.state.is_dead() || told != Some(state);
+                    if news || meter.has_news() {
+                        told = Some(state);
+                        self.tell(step_fact(&life, &step, meter.tell()));
                     }
                 }
                 () = self.seen.closed() => break,
@@ -225,17 +204,17 @@ impl Watcher {
         }
         watching.abort();
     }
+}
 
-    fn step_fact(&self, life: &Incarnation, step: &ProcSeen, busy_percent: u32) -> ProcessFact {
-        ProcessFact {
-            at: step.at,
-            incarnation: Some(life.clone()),
-            state: step.state.into(),
-            ended: step.state.is_dead().then_some(step.ended),
-            busy_percent,
-            stops_by_order: false,
-            watched: true,
-        }
+fn step_fact(life: &Incarnation, step: &ProcSeen, busy_percent: u32) -> ProcessFact {
+    ProcessFact {
+        at: step.at,
+        incarnation: Some(life.clone()),
+        state: step.state.into(),
+        ended: step.state.is_dead().then_some(step.ended),
+        busy_percent,
+        stops_by_order: false,
+        watched: true,
     }
 }
 
@@ -261,7 +240,11 @@ impl Meter {
 
     fn read(&mut self, at: Timestamp, cpu: Duration) {
         self.readings.push_back((at, cpu));
-        while self.readings.len() > 6 {
+        while self
+            .readings
+            .get(1)
+            .is_some_and(|(next, _)| at.since(*next) >= WINDOW)
+        {
             self.readings.pop_front();
         }
         if let Some((first_at, first_cpu)) = self.readings.front() {
@@ -275,6 +258,8 @@ impl Meter {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SAMPLE_EVERY: Duration = Duration::from_millis(200);
 
     /// Shares of a core, sample by sample; what is told of them.
     fn told(shares: &[u32]) -> Vec<u32> {

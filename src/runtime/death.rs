@@ -3,8 +3,8 @@
 //! A process dies slowly: 80 ms pass per GB of memory before its pidfd becomes readable, its sockets
 //! close and its port refuses. Its threads end in the first moments of that, and since kernel 6.9 a
 //! pidfd can stand for one thread. So a few threads are watched, and what their end means is read
-//! from `/proc`. A core dump holds all threads back, and older kernels know no such pidfd: for these
-//! `/proc` is looked at ten times a second.
+//! from `/proc`. A core dump holds all threads back: for that `/proc` is looked at five times a second, on
+//! older kernels, which know no such pidfd, ten times. These looks also tell how much a server works.
 
 use std::future::poll_fn;
 use std::os::fd::OwnedFd;
@@ -23,8 +23,10 @@ use crate::model::incarnation::Incarnation;
 use crate::model::process::Ended;
 use crate::model::time::Timestamp;
 
-/// How often `/proc` is looked at without an event: 10 reads a second are under 0.1 % of a core.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often `/proc` is looked at without an event.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// The same where the kernel tells of no thread's end.
+const LOOK_OFTEN: Duration = Duration::from_millis(100);
 /// Threads under watch. One would do; more are there because each may end by itself.
 const THREADS: usize = 8;
 /// After a thread's end `/proc` is looked at again at these distances: the main thread of a killed
@@ -42,13 +44,15 @@ const COLLECTED_WITHIN: Duration = Duration::from_millis(100);
 /// `PIDFD_THREAD` of linux/pidfd.h: the pidfd stands for the thread, not for its process.
 const PIDFD_THREAD: u32 = 0o200;
 
-/// A step of a process from life to death.
+/// A process as it was seen: a step from life to death, or a look by our own clock while it lives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProcSeen {
     /// What it is now.
     pub state: ProcState,
     /// When that was seen.
     pub at: Timestamp,
+    /// Processor time of all its threads so far.
+    pub cpu: Duration,
     /// How it ended, as far as is known by then; a later step may know more.
     pub ended: Ended,
     /// What made us look.
@@ -68,7 +72,8 @@ pub enum Witness {
 
 /// Watches one life until it is over, and sends each step: first what it is now, then each change
 /// between living (whatever it does; only `Running`, `Stopped` and `DiskSleep` are one and the same
-/// here), `CoreDumping`, `Exiting`, and last `Zombie` or `Gone`.
+/// here), `CoreDumping`, `Exiting`, and last `Zombie` or `Gone`. Between, while it lives, each routine look is
+/// sent where there is room.
 ///
 /// `own` is the exit status of our own child (see [`super::process::Spawned`]); without it the way
 /// it ended comes from field 52 of `/proc/PID/stat`, which only root may read. `clock` is read for
@@ -85,37 +90,46 @@ pub async fn watch(
 ) -> Result<(), ProcError> {
     let mut eyes = Eyes::open(&life);
     eyes.refill(ProcState::Running)?;
-    let mut routine = interval_at(Instant::now() + clock().until_tick(LOOK_EVERY), LOOK_EVERY);
+    let every = if eyes.knows_threads {
+        LOOK_EVERY
+    } else {
+        LOOK_OFTEN
+    };
+    let mut routine = interval_at(Instant::now() + clock().until_tick(every), every);
     routine.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut told = None;
     let mut readable = false;
+    let mut ended = Ended::Unknown;
     let mut by = Witness::Routine;
     let mut again = [].iter();
     loop {
         let look = proc::look(&life)?;
         readable |= look.readable;
         let state = look.state;
+        // Whoever collects it takes this away: what was shown once stays known.
+        let shown = look.ended(readable);
+        if shown != Ended::Unknown {
+            ended = shown;
+        }
+        let mut seen = ProcSeen {
+            state,
+            at: clock(),
+            cpu: look.cpu,
+            ended,
+            by,
+        };
         if told != Some(step(state)) {
             told = Some(step(state));
-            let at = clock();
-            let mut ended = look.ended(readable);
             if state.is_over()
                 && let Some(own) = own.take()
             {
-                ended = collected(own).await.unwrap_or(ended);
+                seen.ended = collected(own).await.unwrap_or(seen.ended);
             }
-            if steps
-                .send(ProcSeen {
-                    state,
-                    at,
-                    ended,
-                    by,
-                })
-                .await
-                .is_err()
-            {
+            if steps.send(seen).await.is_err() {
                 return Ok(());
             }
+        } else if by == Witness::Routine && !state.is_dead() {
+            let _ = steps.try_send(seen);
         }
         if state.is_over() {
             return Ok(());

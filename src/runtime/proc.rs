@@ -125,7 +125,8 @@ impl Look {
     /// first exiting flag on, exit code 3 shows 768, abort shows 6 while it dumps and 134 after.
     pub fn ended(&self, readable: bool) -> Ended {
         let signal = self.status & 0x7f;
-        if !self.state.is_dead() || (self.status == 0 && !readable) {
+        let shown = self.state.is_dead() && self.state != ProcState::Gone;
+        if !shown || (self.status == 0 && !readable) {
             Ended::Unknown
         } else if signal != 0 {
             Ended::Signal(signal)

@@ -5,6 +5,7 @@
 //! more than `make test` has time for: `faults,writes,deviations,requests`.
 #![allow(missing_docs, unreachable_pub, reason = "a test")]
 #![allow(
+    clippy::disallowed_methods,
     clippy::unwrap_used,
     clippy::print_stdout,
     clippy::wildcard_enum_match_arm,

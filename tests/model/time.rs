@@ -142,6 +142,9 @@ impl State {
         }
         visit(&mut memory.waited_at, 1);
         visit(&mut memory.blocked_at, 1);
+        if let Some(lost) = &mut memory.lost_since {
+            visit(lost, 1);
+        }
         if let Some(until) = &mut memory.sweep_until {
             visit(until, 1);
         }

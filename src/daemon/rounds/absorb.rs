@@ -36,7 +36,8 @@ fn take_process(member: &mut MemberFacts, mut process: ProcessFact) {
         && before.incarnation == process.incarnation
     {
         process.stops_by_order |= before.stops_by_order;
-        process.ended = process.ended.or(before.ended);
+        let told = process.ended.filter(|how| how.is_known());
+        process.ended = told.or(before.ended).or(process.ended);
         process.watched |= before.watched;
     }
     member.process = Some(process);
