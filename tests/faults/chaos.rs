@@ -44,7 +44,7 @@ async fn chaos(family: Family, seed: u64, lasts: Duration) {
         let sampler = Sampler::start(&ground.host);
         let load = Load::usual(&ground.host, &format!("chaos_{faults}")).await;
         ground.table = load.table().to_owned();
-        let mut opened = false;
+        let mut opened = 0;
         for _ in 0..STRETCH {
             if Instant::now() >= until {
                 break;
@@ -52,7 +52,7 @@ async fn chaos(family: Family, seed: u64, lasts: Duration) {
             let case = rng.pick(&rows);
             faults += 1;
             eprintln!("fault {faults}: {}", case.name);
-            opened |= case.opens;
+            opened += u32::from(case.opens);
             ground.look().await;
             let healed = happen(&mut ground, &case).await;
             ground.until_whole(budget(&case)).await;
